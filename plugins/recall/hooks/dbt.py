@@ -1,0 +1,316 @@
+"""Runs dbt inside this process: one layer at a time, with one parsed manifest.
+
+Starting dbt as a command costs an import and a parse for every layer. Here the manifest is parsed once in a
+process and used again by every later call, which is what makes a small night cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from recall.domain.errors import RecallError
+from recall.domain.home import PROJECT_ROOT, Home, current_home
+from recall.warehouse import connection
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+Layer = Literal["staging", "intermediate", "marts", "outcomes", "audiences"]
+"""The layers of the warehouse, each the name of a selector in dbt_project/selectors.yml."""
+
+DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+GOOD_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
+OnNodeDone = Callable[[int, int], None]
+
+_DATABASE_ARGUMENTS = ("PORT", "HOST", "USER", "PASSWORD", "DATABASE")
+_one_invocation_at_a_time = threading.Lock()
+_parsed_manifests: dict[tuple[str, ...], Manifest] = {}
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one model or test.
+
+    Attributes:
+        layer: The layer that was being built.
+        node_name: The model's or the test's name.
+        resource_type: model, test, unit_test or operation.
+        status: dbt's word: success, pass, warn, no-op, error, fail or skipped.
+        row_count: Rows written by a model, failing rows of a test; None where dbt does not know.
+        seconds: Wall-clock time of the node.
+        message: dbt's message without any value of a row; empty if the node succeeded.
+    """
+
+    layer: str
+    node_name: str
+    resource_type: str
+    status: str
+    row_count: int | None
+    seconds: float
+    message: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the layer may go on after this node."""
+        return self.status in GOOD_STATUSES
+
+
+def build_layer(layer: Layer, *, on_node_done: OnNodeDone | None = None) -> list[NodeResult]:
+    """Builds and tests every node of one layer and records each result in control.node_results.
+
+    Args:
+        layer: The selector to build.
+        on_node_done: Called after each node with the nodes done and the nodes in all.
+
+    Returns:
+        One result per node, in the order in which the nodes ended.
+
+    Raises:
+        RecallError: A model or a test failed; its message names the first of them, how many rows failed and the
+            command that shows the rest. Mend the cause and run the same night again.
+    """
+    home = current_home()
+    nodes, failure = _invoke(
+        ["build", "--selector", layer],
+        home=home,
+        role="transformer",
+        on_node_done=on_node_done,
+    )
+    results = [_node_result(layer, node) for node in nodes]
+    _record(results)
+    if failure is not None and not any(not result.is_good for result in results):
+        raise _invocation_error(f"building layer {layer}", failure)
+    if not results:
+        raise RecallError(
+            f"The layer {layer} has no model: selector {layer!r} of {DBT_PROJECT_DIR} selects nothing.",
+            next_command="recall doctor",
+        )
+    bad = [(result, node) for result, node in zip(results, nodes, strict=True) if not result.is_good]
+    if bad:
+        raise _layer_error(layer, bad)
+    return results
+
+
+def run_operation(name: str, args: Mapping[str, Any] | None = None) -> None:
+    """Runs a macro of the project by `dbt run-operation`.
+
+    Args:
+        name: The macro.
+        args: Its arguments, by name.
+
+    Raises:
+        RecallError: The macro failed; nothing it had not committed stays.
+    """
+    errors: list[str] = []
+    nodes, failure = _invoke(
+        ["run-operation", name, "--args", json.dumps(dict(args or {}))],
+        home=current_home(),
+        role="transformer",
+        operation_errors=errors,
+    )
+    if errors:
+        raise RecallError(
+            f"The operation {name} failed: {scrub(errors[0])}", next_command=_results_command()
+        )
+    if failure is not None or any(str(node.status) not in GOOD_STATUSES for node in nodes):
+        raise _invocation_error(f"the operation {name}", failure)
+
+
+def preload() -> None:
+    """Imports dbt and its adapter, so that forked processes need not do it again."""
+    import dbt.adapters.postgres
+    import dbt.cli.main  # noqa: F401  (imported for its side effect on sys.modules)
+
+
+def scrub(message: str) -> str:
+    """Takes the values of rows out of a database's message.
+
+    PostgreSQL quotes the offending row in DETAIL and CONTEXT lines and the offending text after "invalid input
+    syntax"; those may hold what a person wrote or who they are.
+
+    Args:
+        message: A message of dbt or PostgreSQL, of any number of lines.
+
+    Returns:
+        The message on one line, values replaced by an ellipsis.
+    """
+    kept = [
+        line.strip()
+        for line in message.splitlines()
+        if line.strip() and not re.match(r"\s*(DETAIL|CONTEXT|LINE \d+|\^|compiled code at)", line)
+    ]
+    text = " ".join(line for line in kept if set(line) != {"^"})
+    text = re.sub(r"(invalid input syntax for [\w ]+?: )\".*?\"", r'\1"..."', text)
+    return re.sub(r"((?:out of range|malformed [\w ]+ literal)[\w ]*: )\".*?\"", r'\1"..."', text)
+
+
+def _invoke(
+    arguments: Sequence[str],
+    *,
+    home: Home,
+    role: connection.Role,
+    on_node_done: OnNodeDone | None = None,
+    operation_errors: list[str] | None = None,
+) -> tuple[list[Any], BaseException | None]:
+    """Runs one dbt command.
+
+    Returns:
+        The nodes' results in dbt's own type, in the order in which they ended, and the exception that stopped
+        the command as a whole, if one did.
+    """
+    from dbt.cli.main import dbtRunner
+
+    log = _log_file(home)
+
+    def on_event(event: Any) -> None:
+        name = event.info.name
+        if name in ("RunningOperationCaughtError", "RunningOperationUncaughtError"):
+            if operation_errors is not None:
+                operation_errors.append(event.data.exc)
+        elif name == "LogStartLine" and on_node_done is not None:
+            on_node_done(event.data.index - 1, event.data.total)
+        if event.info.level in ("info", "warn", "error"):
+            log.info("%s %s", event.info.level, scrub(event.info.msg))
+
+    global_arguments = [
+        "--project-dir", str(DBT_PROJECT_DIR),
+        "--profiles-dir", str(DBT_PROJECT_DIR),
+        "--target-path", str(home.dbt_target_dir),
+        "--log-path", str(home.logs_dir),
+    ]  # fmt: skip
+    switches = [
+        "--log-level", "none",
+        "--log-level-file", "none",
+        "--no-send-anonymous-usage-stats",
+        "--no-use-colors",
+        "--no-version-check",
+        "--no-print",
+        "--no-write-json",
+    ]  # fmt: skip
+    with _one_invocation_at_a_time, _database_environment(role, home) as key:
+        manifest = _parsed_manifests.get(key)
+        if manifest is None:
+            parsed = dbtRunner(callbacks=[on_event]).invoke([*switches, "parse", *global_arguments])
+            if not parsed.success:
+                return [], parsed.exception
+            manifest = _parsed_manifests[key] = parsed.result  # type: ignore[assignment]  # parse gives a Manifest
+        outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
+            [*switches, *arguments, *global_arguments]
+        )
+    return list(getattr(outcome.result, "results", None) or []), outcome.exception
+
+
+@contextmanager
+def _database_environment(role: connection.Role, home: Home) -> Iterator[tuple[str, ...]]:
+    """Sets the variables that profiles.yml reads, and puts back what was there.
+
+    Yields:
+        What a parsed manifest depends on, to be used as its key.
+    """
+    url = urlsplit(connection.dsn(role, home))
+    values = {
+        "RECALL_PG_HOST": url.hostname or "127.0.0.1",
+        "RECALL_PG_PORT": str(url.port or 5432),
+        "RECALL_PG_USER": unquote(url.username or ""),
+        "RECALL_PG_PASSWORD": unquote(url.password or ""),
+        "RECALL_PG_DATABASE": unquote(url.path.lstrip("/")),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield (str(home.dbt_target_dir), *(values[f"RECALL_PG_{name}"] for name in _DATABASE_ARGUMENTS))
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _node_result(layer: str, node: Any) -> NodeResult:
+    """Makes our own result of dbt's."""
+    status = str(node.status)
+    is_test = str(node.node.resource_type) in ("test", "unit_test")
+    rows_affected = (node.adapter_response or {}).get("rows_affected")
+    row_count = node.failures if is_test else rows_affected
+    return NodeResult(
+        layer=layer,
+        node_name=node.node.name,
+        resource_type=str(node.node.resource_type),
+        status=status,
+        row_count=int(row_count) if row_count is not None and int(row_count) >= 0 else None,
+        seconds=round(float(node.execution_time or 0), 3),
+        message="" if status in GOOD_STATUSES else scrub(node.message or ""),
+    )
+
+
+def _record(results: Sequence[NodeResult]) -> None:
+    """Writes the results under the build that control.night names."""
+    with connection.connect("transformer") as database, database.cursor() as cursor:
+        cursor.executemany(
+            "insert into control.node_results"
+            " (build_id, layer, node_name, resource_type, status, row_count, seconds, message, finished_at)"
+            " select night.build_id, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() from control.night as night",
+            [
+                (r.layer, r.node_name, r.resource_type, r.status, r.row_count, r.seconds, r.message)
+                for r in results
+            ],
+        )
+
+
+def _layer_error(layer: str, bad: Sequence[tuple[NodeResult, Any]]) -> RecallError:
+    """Says which node failed first, by how many rows, and where its query is."""
+    failed = [(result, node) for result, node in bad if result.status != "skipped"] or list(bad)
+    result, node = failed[0]
+    kind = result.resource_type.replace("_", " ")
+    if result.status == "fail" and result.row_count is not None and result.resource_type == "test":
+        what = f"{kind} {result.node_name} failed with {result.row_count:,} rows"
+    else:
+        what = f"{kind} {result.node_name} failed: {result.message}"
+    others = len(failed) - 1
+    skipped = sum(1 for each, _ in bad if each.status == "skipped")
+    more = f" {others} more failed." if others else ""
+    more += f" {skipped} were skipped because of it." if skipped else ""
+    path = getattr(node.node, "compiled_path", None)
+    where = f" Its query: {Path(DBT_PROJECT_DIR, path)}" if path else ""
+    return RecallError(f"Layer {layer}: {what}.{more}{where}", next_command=_results_command())
+
+
+def _invocation_error(what: str, failure: BaseException | None) -> RecallError:
+    """Wraps what stopped dbt before or beside its nodes."""
+    detail = scrub(str(failure)) if failure is not None else "dbt gave no reason"
+    return RecallError(f"dbt stopped at {what}: {detail}", next_command="recall doctor")
+
+
+def _results_command() -> str:
+    """The command that lists what failed last."""
+    return (
+        'recall sql --role auditor "select layer, node_name, status, row_count, message'
+        " from control.node_results where status in ('error', 'fail') order by finished_at desc limit 20\""
+    )
+
+
+def _log_file(home: Home) -> logging.Logger:
+    """dbt's own log, without values: home/logs/dbt.log, at most two files of 10 MB."""
+    path = home.logs_dir / "dbt.log"
+    logger = logging.getLogger(f"recall.dbt.{path}")
+    if not logger.handlers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=10_000_000, backupCount=1)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    return logger
