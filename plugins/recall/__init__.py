@@ -1,0 +1,1 @@
+"""Recall: a warehouse that wins back lapsed customers, and proves that it did."""

@@ -1,0 +1,113 @@
+"""Fixtures that every test may use: a real PostgreSQL of their own and small workspaces."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from recall.domain.home import Home
+from recall.domain.workspace import Workspace, load_workspace
+from recall.warehouse import embedded_postgres
+from recall.warehouse.connection import Role, connect, dsn
+from recall.warehouse.schema import upgrade
+from recall.warehouse.secrets import read_secrets, write_secrets
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the settings of whoever runs it."""
+    for name in ("RECALL_HOME", "RECALL_WORKSPACE", "RECALL_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Home]:
+    """An embedded PostgreSQL for the whole run; its database is the migrated template of all others."""
+    # Not pytest's tmp_path: that is closed to other users, and as root the server runs as an ordinary one.
+    folder = Path(tempfile.mkdtemp(prefix="recall-tests-"))
+    folder.chmod(0o755)
+    home = Home(folder)
+    try:
+        embedded_postgres.start(home)
+        upgrade(home)
+        yield home
+    finally:
+        embedded_postgres.stop(home)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """An empty, migrated warehouse that belongs to one test."""
+
+    home: Home
+
+    def connect(self, role: Role = "owner", *, autocommit: bool = False) -> psycopg.Connection:
+        """Opens a connection as one role."""
+        return connect(role, autocommit=autocommit, home=self.home)
+
+    def dsn(self, role: Role = "owner") -> str:
+        """Returns the connection string of one role."""
+        return dsn(role, self.home)
+
+
+def _clone(cluster: Home, root: Path) -> Iterator[Warehouse]:
+    name = f"test_{uuid4().hex[:12]}"
+    content = read_secrets(cluster)
+    template = content["postgres"]["database"]
+    maintenance = dsn("owner", cluster).rpartition("/")[0] + "/postgres"
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    home = Home(root)
+    write_secrets(home, content | {"postgres": content["postgres"] | {"database": name}})
+    try:
+        yield Warehouse(home)
+    finally:
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def warehouse(cluster: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A fresh warehouse for one test; RECALL_HOME names its home folder."""
+    root = tmp_path / "home"
+    monkeypatch.setenv("RECALL_HOME", str(root))
+    yield from _clone(cluster, root)
+
+
+@pytest.fixture(scope="module")
+def module_warehouse(cluster: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A fresh warehouse for the tests of one module; set RECALL_HOME yourself where code reads it."""
+    yield from _clone(cluster, tmp_path_factory.mktemp("home"))
+
+
+WorkspaceFactory = Callable[[dict[str, str]], Workspace]
+
+
+@pytest.fixture
+def workspace_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkspaceFactory:
+    """Writes a workspace from relative paths and texts; RECALL_WORKSPACE names it afterwards."""
+
+    def make(files: dict[str, str]) -> Workspace:
+        folder = tmp_path / f"workspace_{uuid4().hex[:6]}"
+        for relative, text in {"workspace.yml": WORKSPACE_SETTINGS, **files}.items():
+            path = folder / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        monkeypatch.setenv("RECALL_WORKSPACE", str(folder))
+        return load_workspace(folder)
+
+    return make
