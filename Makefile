@@ -1,0 +1,56 @@
+# Every target describes itself: the text after its ## is what `make` prints.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.PHONY: help setup demo test lint format docs bench
+
+# A Python 3.11 to 3.13 with venv; .ci/prerequisites looks for one where this is empty.
+PYTHON ?=
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+
+# uv trusts the system's certificates (a company's own authority is found there), takes the Python that is
+# here and downloads none, and keeps its cache in the clone where there is no home folder to keep it in.
+export UV_SYSTEM_CERTS := 1
+export UV_PYTHON_DOWNLOADS := never
+ifeq ($(shell test -n "$$HOME" -a -w "$$HOME" && echo yes),)
+export UV_CACHE_DIR := $(CURDIR)/.tools/uv-cache
+endif
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/.synced ## install everything into .venv (nothing to do where uv.lock has not changed)
+
+demo: setup ## a fresh machine to a recalled audience on real data: recall demo
+	@.venv/bin/recall demo
+
+test: lint ## lint, then all tests
+	@.venv/bin/pytest
+
+lint: setup ## ruff, mypy and sqlfluff, without changing a file
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project
+
+format: setup ## let ruff and sqlfluff mend what they can mend
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar dbt_project
+
+# The two stamps below are what "already done" means: one per pinned uv, one newer than the lock.
+.tools/uv/version-$(UV_VERSION):
+	@python=$$(PYTHON='$(PYTHON)' .ci/prerequisites); \
+	echo "Installing uv $(UV_VERSION) into .tools/uv"; \
+	rm -rf .tools/uv; \
+	"$$python" -m venv .tools/uv; \
+	.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.synced: uv.lock pyproject.toml .tools/uv/version-$(UV_VERSION)
+	@python=$$(PYTHON='$(PYTHON)' .ci/prerequisites); \
+	echo "Installing the locked packages into .venv"; \
+	$(UV) sync --locked --quiet --python "$$python"
+	@touch $@
