@@ -68,7 +68,7 @@ def code_version(project: Path = DBT_PROJECT) -> str:
 
 
 def _definitions_version(connection: psycopg.Connection) -> str:
-    row = connection.execute("select version_id from definitions.versions order by loaded_at desc limit 1").fetchone()
+    row = connection.execute("select definitions_version from definitions.versions where is_current").fetchone()
     if row is None:
         raise RecallError("no definitions were loaded yet", next_command="recall load")
     return str(row[0])

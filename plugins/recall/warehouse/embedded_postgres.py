@@ -169,10 +169,20 @@ def is_running(home: Home) -> bool:
     """
     pid_file = home.postgres_dir / "data" / "postmaster.pid"
     try:
-        pid = int(pid_file.read_text(encoding="utf-8").splitlines()[0])
-        return "postgres" in psutil.Process(pid).name()
+        process = psutil.Process(int(pid_file.read_text(encoding="utf-8").splitlines()[0]))
+        # A killed server may stay as a zombie where nobody reaps orphans, as in many containers.
+        return "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
         return False
+
+
+def _accepts(home: Home) -> bool:
+    address = read_secrets(home).get("postgres")
+    if address is None or not is_running(home):
+        return False
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((address["host"], address["port"])) == 0
 
 
 def start(home: Home) -> None:
@@ -184,7 +194,7 @@ def start(home: Home) -> None:
     Raises:
         RecallError: The cluster could not be made or started; the message holds the log's last lines.
     """
-    if is_running(home):
+    if _accepts(home):
         return
     home.postgres_dir.mkdir(parents=True, exist_ok=True)
     home.logs_dir.mkdir(parents=True, exist_ok=True)
@@ -198,9 +208,9 @@ def start(home: Home) -> None:
         shutil.rmtree(data, ignore_errors=True)
         _initialise(home, binaries, account, log)
     command = [str(binaries / "pg_ctl"), f"--pgdata={data}", "--wait", f"--timeout={START_SECONDS}", "start"]
-    # After a kill the old postmaster.pid may still name a live process for a moment: try again for a while.
+    # Right after a kill the old server may still be going, or postmaster.pid name another live process: try again.
     deadline = time.monotonic() + STALE_LOCK_SECONDS
-    while _run(command, account, log) != 0:
+    while _run(command, account, log) != 0 or not _accepts(home):
         if time.monotonic() > deadline:
             raise RecallError(f"PostgreSQL did not start: {_tail(log)}; see {log}", next_command="recall doctor")
         time.sleep(0.5)
