@@ -1,0 +1,238 @@
+"""What must hold between the rows and files of the definitions, beyond each cell by itself."""
+
+from __future__ import annotations
+
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import pairwise
+
+from recall.domain.definition_files import (
+    DIMENSIONS,
+    FREQUENCY_DIMENSIONS,
+    RECENCY_DIMENSIONS,
+    Problem,
+    Row,
+    nearest,
+)
+
+DEFAULT_LINE = "all"
+
+
+def check_definitions(rows: Mapping[str, Sequence[Row]], *, currency_code: str) -> list[Problem]:
+    """Checks every rule that spans rows or files.
+
+    Args:
+        rows: The parsed rows of every definition, by its name.
+        currency_code: The workspace's own currency, which needs no rate.
+
+    Returns:
+        All faults, file by file.
+    """
+    return [
+        *_check_lines_exist(rows["category_lines"], rows["business_lines"]),
+        *_check_bins(rows["layer_bins"]),
+        *_check_layers(rows["layers"]),
+        *_check_persona_rules(rows["persona_rules"]),
+        *_check_age_bands(rows["age_bands"]),
+        *_check_exchange_rates(rows["exchange_rates"], currency_code),
+    ]
+
+
+def _check_lines_exist(categories: Sequence[Row], lines: Sequence[Row]) -> list[Problem]:
+    known = sorted({str(row.values["line_id"]) for row in lines} | {DEFAULT_LINE})
+    return [
+        Problem(
+            "category_lines.csv",
+            row.number,
+            "line_id",
+            f"a line of business_lines.csv ({nearest(line_id, known)})",
+            repr(line_id),
+        )
+        for row in categories
+        if (line_id := str(row.values["line_id"])) not in known
+    ]
+
+
+def _check_bins(bins: Sequence[Row]) -> list[Problem]:
+    problems: list[Problem] = []
+    for (dimension, valid_from), members in _grouped(bins, "dimension_code", "valid_from"):
+        what = f"{dimension} from {valid_from}"
+        problems.extend(_check_edges("layer_bins.csv", members, lower="lower_edge", upper="upper_edge", what=what))
+        problems.extend(_check_monotone(str(dimension), members))
+        if not any(_number(row, "score") > 0 for row in members):
+            problems.append(
+                Problem("layer_bins.csv", members[0].number, "score", f"a score above 0 in a bin of {what}", "only 0")
+            )
+    missing = [name for name in DIMENSIONS if name not in {row.values["dimension_code"] for row in bins}]
+    if bins:
+        problems.extend(
+            Problem("layer_bins.csv", None, "dimension_code", f"bins for {name}", "none") for name in missing
+        )
+    return problems
+
+
+def _check_monotone(dimension: str, members: Sequence[Row]) -> list[Problem]:
+    """Shorter recency or higher frequency must never lower a score."""
+    ordered = sorted(members, key=lambda row: _number(row, "lower_edge"))
+    is_wrong: Callable[[Decimal, Decimal], bool]
+    if dimension in RECENCY_DIMENSIONS:
+        is_wrong, rule = operator.gt, "at most"
+    else:
+        assert dimension in FREQUENCY_DIMENSIONS
+        is_wrong, rule = operator.lt, "at least"
+    return [
+        Problem(
+            "layer_bins.csv",
+            row.number,
+            "score",
+            f"{rule} {before.values['score']}, the score of row {before.number}, so that"
+            f" {'a longer quiet time never raises' if rule == 'at most' else 'a higher frequency never lowers'} it",
+            str(row.values["score"]),
+        )
+        for before, row in pairwise(ordered)
+        if is_wrong(_number(row, "score"), _number(before, "score"))
+    ]
+
+
+def _check_layers(layers: Sequence[Row]) -> list[Problem]:
+    problems: list[Problem] = []
+    for (valid_from,), members in _grouped(layers, "valid_from"):
+        problems.extend(
+            _check_edges(
+                "layers.csv", members, lower="lower_edge", upper="upper_edge", what=f"the layers from {valid_from}"
+            )
+        )
+    return problems
+
+
+def _check_age_bands(bands: Sequence[Row]) -> list[Problem]:
+    problems: list[Problem] = []
+    for (valid_from,), members in _grouped(bands, "valid_from"):
+        problems.extend(
+            _check_edges(
+                "age_bands.csv", members, lower="lower_age", upper="upper_age", what=f"the ages from {valid_from}"
+            )
+        )
+    return problems
+
+
+def _check_edges(file: str, members: Sequence[Row], *, lower: str, upper: str, what: str) -> list[Problem]:
+    """The half-open ranges [lower, upper) must start at 0, meet each other and end open."""
+    ordered = sorted(members, key=lambda row: _number(row, lower))
+    problems = []
+    if _number(ordered[0], lower) != 0:
+        problems.append(
+            Problem(
+                file,
+                ordered[0].number,
+                lower,
+                f"0, where {what} must begin",
+                str(ordered[0].values[lower]),
+            )
+        )
+    for row, following in zip(ordered, [*ordered[1:], None], strict=True):
+        edge = row.values[upper]
+        if following is None:
+            if edge is not None:
+                problems.append(
+                    Problem(file, row.number, upper, f"an empty cell, since {what} must not end", str(edge))
+                )
+            continue
+        start = following.values[lower]
+        if edge == start:
+            continue
+        if edge is None:
+            found = "an empty cell (no end)"
+        else:
+            found = f"{edge} ({'an overlap' if _number(row, upper) > _number(following, lower) else 'a gap'})"
+        problems.append(
+            Problem(file, row.number, upper, f"{start}, where row {following.number} of {what} begins", found)
+        )
+    return problems
+
+
+def _check_persona_rules(rules: Sequence[Row]) -> list[Problem]:
+    problems: list[Problem] = []
+    for (valid_from,), members in _grouped(rules, "valid_from"):
+        last_number = max(_number(row, "rule_number") for row in members)
+        codes: dict[Decimal, Row] = {}
+        for row in members:
+            rule_number = _number(row, "rule_number")
+            first = codes.setdefault(rule_number, row)
+            problems.extend(_check_condition(row, is_last=rule_number == last_number))
+            if row.values["persona_code"] != first.values["persona_code"]:
+                problems.append(
+                    Problem(
+                        "persona_rules.csv",
+                        row.number,
+                        "persona_code",
+                        f"{first.values['persona_code']}, as in row {first.number} of the same rule",
+                        str(row.values["persona_code"]),
+                    )
+                )
+        if not any(
+            _number(row, "rule_number") == last_number and row.values["measure_code"] is None for row in members
+        ):
+            problems.append(
+                Problem(
+                    "persona_rules.csv",
+                    max(row.number for row in members if _number(row, "rule_number") == last_number),
+                    "measure_code",
+                    f"an empty cell: the last rule from {valid_from} is for everyone whom no other rule took",
+                    "a condition",
+                )
+            )
+    return problems
+
+
+def _check_condition(row: Row, *, is_last: bool) -> list[Problem]:
+    file = "persona_rules.csv"
+    minimum, maximum = row.values["minimum"], row.values["maximum"]
+    if row.values["measure_code"] is None:
+        if minimum is not None or maximum is not None:
+            return [Problem(file, row.number, "measure_code", "the measure that is bounded", "an empty cell")]
+        if not is_last:
+            return [
+                Problem(
+                    file,
+                    row.number,
+                    "measure_code",
+                    "a measure, because only the last rule is without a condition",
+                    "an empty cell",
+                )
+            ]
+        return []
+    if minimum is None and maximum is None:
+        return [Problem(file, row.number, "minimum", "a minimum, a maximum or both", "neither")]
+    if minimum is not None and maximum is not None and _number(row, "minimum") >= _number(row, "maximum"):
+        return [Problem(file, row.number, "maximum", f"a number above the minimum {minimum}", str(maximum))]
+    return []
+
+
+def _check_exchange_rates(rates: Sequence[Row], currency_code: str) -> list[Problem]:
+    return [
+        Problem(
+            "exchange_rates.csv",
+            row.number,
+            "currency_code",
+            f"another currency than the workspace's own {currency_code}",
+            currency_code,
+        )
+        for row in rates
+        if row.values["currency_code"] == currency_code
+    ]
+
+
+def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[tuple[object, ...], list[Row]]]:
+    groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(row.values[name] for name in names)].append(row)
+    return list(groups.items())
+
+
+def _number(row: Row, name: str) -> Decimal:
+    value = row.values[name]
+    assert isinstance(value, int | Decimal)
+    return Decimal(value)

@@ -1,0 +1,504 @@
+"""Which definition files exist, their columns, and how a file's text becomes typed rows."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+Value = str | int | Decimal | bool | date | None
+
+SHIPPED_DIR = Path(__file__).parents[1] / "definitions"
+"""The documented defaults, one CSV per definition."""
+
+FREQUENCY_CLASSES = ("high", "mid", "low")
+RECENCY_DIMENSIONS = ("days_since_last_visit", "days_since_last_order")
+FREQUENCY_DIMENSIONS = ("visit_count_7d_before_last_visit", "order_count_30d_before_last_order")
+DIMENSIONS = (
+    "days_since_last_visit",
+    "visit_count_7d_before_last_visit",
+    "days_since_last_order",
+    "order_count_30d_before_last_order",
+)
+PERSONA_MEASURES = ("order_count", "net_amount", "average_order_amount", "customer_days", "age_years")
+CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
+CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
+DELIVERY_CODES = ("smtp", "file_drop")
+LANDING_TABLES = (
+    "users",
+    "contacts",
+    "products",
+    "product_prices",
+    "orders",
+    "order_items",
+    "refunds",
+    "visits",
+    "feedback",
+    "consents",
+    "touches",
+    "receipts",
+    "redemptions",
+    "acquisition_costs",
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a definition file.
+
+    Attributes:
+        file: The file's name inside the definitions folder, or its path if it is the package's default.
+        row: Line of the file, the header being row 1; None for a fault of the file as a whole.
+        column: The column; None for a fault of the row or file as a whole.
+        expected: What would have been right.
+        found: What stands there.
+    """
+
+    file: str
+    row: int | None
+    column: str | None
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """The fault as one sentence: where, what was expected, what was found."""
+        row = f", row {self.row}" if self.row is not None else ""
+        column = f", column {self.column}" if self.column is not None else ""
+        return f"definitions/{self.file}{row}{column}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a definition file.
+
+    Attributes:
+        name: Its name in the file's header.
+        parse: Turns the text of a cell into a value; raises ValueError if it cannot.
+        expected: What a cell must hold, in words.
+        is_required: Whether a cell must not be empty.
+        default: The value of an empty cell, and of all cells if the column may be left out.
+        may_be_left_out: Whether the header may lack it.
+        database_name: Its name in the warehouse where that differs from the file's.
+    """
+
+    name: str
+    parse: Callable[[str], Value]
+    expected: str
+    is_required: bool = True
+    default: Value = None
+    may_be_left_out: bool = False
+    database_name: str = ""
+
+    @property
+    def stored_name(self) -> str:
+        """The column's name in the schema `definitions`."""
+        return self.database_name or self.name
+
+
+@dataclass(frozen=True)
+class DefinitionFile:
+    """One definition: its file, its table of the same name and what makes a row one of a kind.
+
+    Attributes:
+        name: The file's name without `.csv`, and the table's name in the schema `definitions`.
+        columns: Its columns.
+        key: Columns that two rows must not share, else both were in force at once.
+        may_be_empty: Whether a file with a header only is valid.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    may_be_empty: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """The name of the CSV file."""
+        return f"{self.name}.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a definition file.
+
+    Attributes:
+        number: Its line in the file, the header being 1.
+        values: The typed cells by column name.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+
+
+def text(name: str, *, is_required: bool = True) -> Column:
+    """A column of free text without surrounding blanks."""
+
+    def parse(cell: str) -> Value:
+        if "\0" in cell:
+            raise ValueError
+        return cell
+
+    return Column(name, parse, "a text", is_required=is_required)
+
+
+def code(name: str, *, reserved: Sequence[str] = ()) -> Column:
+    """A column of codes that the workspace chooses.
+
+    Args:
+        name: The column's name.
+        reserved: Codes that mean something of their own and cannot be defined.
+    """
+
+    def parse(cell: str) -> Value:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_+.-]*", cell) or cell in reserved:
+            raise ValueError
+        return cell
+
+    refused = f" other than {' and '.join(reserved)}, which is reserved" if reserved else ""
+    return Column(name, parse, f"a code of letters, digits and _ + . -{refused}")
+
+
+def choice(name: str, codes: Sequence[str], *, is_required: bool = True, database_name: str = "") -> Column:
+    """A column of a closed set of codes."""
+
+    def parse(cell: str) -> Value:
+        if cell not in codes:
+            raise ValueError
+        return cell
+
+    return Column(name, parse, f"one of {', '.join(codes)}", is_required=is_required, database_name=database_name)
+
+
+def whole(name: str, *, least: int, is_required: bool = True) -> Column:
+    """A column of whole numbers of at least `least`."""
+
+    def parse(cell: str) -> Value:
+        if not re.fullmatch(r"\d{1,9}", cell) or int(cell) < least:
+            raise ValueError
+        return int(cell)
+
+    return Column(name, parse, f"a whole number of at least {least}", is_required=is_required)
+
+
+def decimal(
+    name: str,
+    *,
+    least: str | None = None,
+    most: str | None = None,
+    above: str | None = None,
+    is_required: bool = True,
+    default: str | None = None,
+) -> Column:
+    """A column of decimal numbers with a point, within bounds.
+
+    Args:
+        name: The column's name.
+        least: The least value allowed; None for no lower bound.
+        most: The greatest value allowed; None for no upper bound.
+        above: A value that must be exceeded; None for none.
+        is_required: Whether a cell must not be empty.
+        default: The value of an empty cell or a column that is left out; makes both allowed.
+    """
+
+    def parse(cell: str) -> Value:
+        try:
+            number = Decimal(cell)
+        except InvalidOperation as error:
+            raise ValueError from error
+        if not number.is_finite() or "e" in cell.lower():
+            raise ValueError
+        if least is not None and number < Decimal(least):
+            raise ValueError
+        if most is not None and number > Decimal(most):
+            raise ValueError
+        if above is not None and number <= Decimal(above):
+            raise ValueError
+        return number
+
+    bounds = [
+        f"of at least {least}" if least is not None else "",
+        f"of at most {most}" if most is not None else "",
+        f"above {above}" if above is not None else "",
+    ]
+    words = " and ".join(bound for bound in bounds if bound)
+    return Column(
+        name,
+        parse,
+        f"a number with a decimal point{' ' if words else ''}{words}",
+        is_required=is_required and default is None,
+        default=Decimal(default) if default is not None else None,
+        may_be_left_out=default is not None,
+    )
+
+
+def boolean(name: str) -> Column:
+    """A column of true and false in any case."""
+
+    def parse(cell: str) -> Value:
+        if cell.lower() not in ("true", "false"):
+            raise ValueError
+        return cell.lower() == "true"
+
+    return Column(name, parse, "true or false")
+
+
+def day(name: str) -> Column:
+    """A column of dates, written 2026-01-31."""
+
+    def parse(cell: str) -> Value:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", cell):
+            raise ValueError
+        return date.fromisoformat(cell)
+
+    return Column(name, parse, "a date such as 2026-01-31")
+
+
+def currency(name: str) -> Column:
+    """A column of ISO 4217 currency codes."""
+
+    def parse(cell: str) -> Value:
+        if not re.fullmatch(r"[A-Z]{3}", cell):
+            raise ValueError
+        return cell
+
+    return Column(name, parse, "a currency code such as EUR")
+
+
+DEFINITION_FILES = (
+    DefinitionFile(
+        "business_lines",
+        (
+            code("line_id", reserved=("any",)),
+            text("line_name"),
+            choice("frequency_class", FREQUENCY_CLASSES),
+            whole("lapse_days", least=1),
+            whole("returned_days", least=1),
+            decimal("margin_rate", least="0", most="1", default="0.3"),
+            day("valid_from"),
+        ),
+        key=("line_id", "valid_from"),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
+        "category_lines",
+        (text("category"), code("line_id", reserved=("any",)), day("valid_from")),
+        key=("category", "valid_from"),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
+        "layer_bins",
+        (
+            choice("dimension_code", DIMENSIONS),
+            code("layer_code", reserved=("all",)),
+            whole("lower_edge", least=0),
+            whole("upper_edge", least=1, is_required=False),
+            decimal("score", least="0", most="1"),
+            day("valid_from"),
+        ),
+        key=("valid_from", "dimension_code", "layer_code"),
+    ),
+    DefinitionFile(
+        "layers",
+        (
+            code("layer_code", reserved=("all",)),
+            text("layer_name"),
+            decimal("lower_edge", least="0", most="1"),
+            decimal("upper_edge", above="0", most="1", is_required=False),
+            day("valid_from"),
+        ),
+        key=("valid_from", "layer_code"),
+    ),
+    DefinitionFile(
+        "persona_rules",
+        (
+            whole("rule_number", least=1),
+            code("persona_code"),
+            choice("measure_code", PERSONA_MEASURES, is_required=False),
+            decimal("minimum", is_required=False),
+            decimal("maximum", is_required=False),
+            day("valid_from"),
+        ),
+        key=("valid_from", "rule_number", "measure_code"),
+    ),
+    DefinitionFile(
+        "age_bands",
+        (
+            text("age_band"),
+            whole("lower_age", least=0),
+            whole("upper_age", least=1, is_required=False),
+            day("valid_from"),
+        ),
+        key=("valid_from", "age_band"),
+    ),
+    DefinitionFile(
+        "channels",
+        (
+            choice("channel", CHANNELS),
+            text("channel_name"),
+            choice("delivery_code", DELIVERY_CODES),
+            choice("contact_code", CONTACT_CODES, is_required=False),
+            decimal("unit_cost_amount", least="0"),
+            whole("daily_capacity", least=1, is_required=False),
+            boolean("may_carry_marketing"),
+            boolean("default_consent"),
+            day("valid_from"),
+        ),
+        key=("channel", "valid_from"),
+    ),
+    DefinitionFile(
+        "sources",
+        (choice("table", LANDING_TABLES, database_name="table_name"), whole("max_silent_days", least=0)),
+        key=("table",),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
+        "load_rules",
+        (decimal("max_bad_rate", least="0", most="1"), day("valid_from")),
+        key=("valid_from",),
+    ),
+    DefinitionFile(
+        "exchange_rates",
+        (currency("currency_code"), day("rate_date"), decimal("rate", above="0")),
+        key=("currency_code", "rate_date"),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
+        "outcome_windows",
+        (whole("window_days", least=1), day("valid_from")),
+        key=("valid_from", "window_days"),
+    ),
+    DefinitionFile(
+        "gate_rules",
+        (
+            decimal("max_audience_rate", least="0", most="1"),
+            decimal("max_audience_change_rate", above="0"),
+            whole("usual_audience_days", least=1),
+            day("valid_from"),
+        ),
+        key=("valid_from",),
+    ),
+)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Says which known name was probably meant.
+
+    Args:
+        name: The unknown name.
+        known: The names that would have been right.
+
+    Returns:
+        For example `did you mean lapse_days?`, or the list of known names.
+    """
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+
+
+def parse_definition(definition: DefinitionFile, content: bytes) -> tuple[list[Row], list[Problem]]:
+    """Reads one definition file.
+
+    Args:
+        definition: What the file must hold.
+        content: The file's bytes: CSV in UTF-8 with a header row.
+
+    Returns:
+        The typed rows in the file's order, and every fault; a row with a fault is left out.
+    """
+    name = definition.file_name
+    try:
+        decoded = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return [], [Problem(name, line, None, "text in UTF-8", f"byte 0x{content[error.start]:02x}")]
+    reader = csv.reader(io.StringIO(decoded, newline=""), strict=True)
+    try:
+        records = [(reader.line_num, record) for record in reader if any(cell.strip() for cell in record)]
+    except csv.Error as error:
+        return [], [Problem(name, reader.line_num, None, "a row of CSV", str(error))]
+    if not records:
+        names = ",".join(column.name for column in definition.columns)
+        return [], [Problem(name, 1, None, f"the header {names}", "an empty file")]
+    header = [cell.strip() for cell in records[0][1]]
+    problems = _check_header(definition, header)
+    if problems:
+        return [], problems
+    rows: list[Row] = []
+    for number, record in records[1:]:
+        if len(record) != len(header):
+            problems.append(Problem(name, number, None, f"{len(header)} cells", f"{len(record)}"))
+            continue
+        cells = dict(zip(header, (cell.strip() for cell in record), strict=True))
+        values, faults = _parse_cells(definition, number, cells)
+        problems.extend(faults)
+        if not faults:
+            rows.append(Row(number, values))
+    if not records[1:] and not definition.may_be_empty:
+        problems.append(Problem(name, None, None, "at least one row below the header", "none"))
+    problems.extend(_check_key(definition, rows))
+    return rows, problems
+
+
+def _check_header(definition: DefinitionFile, header: Sequence[str]) -> list[Problem]:
+    known = [column.name for column in definition.columns]
+    needed = [column.name for column in definition.columns if not column.may_be_left_out]
+    problems = [
+        Problem(
+            definition.file_name, 1, name or "(no name)", f"a known column ({nearest(name, known)})", "an unknown one"
+        )
+        if name not in known
+        else Problem(definition.file_name, 1, name, "the column once", "it again")
+        for position, name in enumerate(header)
+        if name not in known or name in header[:position]
+    ]
+    problems.extend(
+        Problem(definition.file_name, 1, name, "this column in the header", "no such column")
+        for name in needed
+        if name not in header
+    )
+    return problems
+
+
+def _parse_cells(
+    definition: DefinitionFile, number: int, cells: Mapping[str, str]
+) -> tuple[dict[str, Value], list[Problem]]:
+    values: dict[str, Value] = {}
+    problems: list[Problem] = []
+    for column in definition.columns:
+        cell = cells.get(column.name, "")
+        if not cell:
+            values[column.name] = column.default
+            if column.is_required:
+                problems.append(Problem(definition.file_name, number, column.name, column.expected, "an empty cell"))
+            continue
+        try:
+            values[column.name] = column.parse(cell)
+        except ValueError:
+            problems.append(Problem(definition.file_name, number, column.name, column.expected, repr(cell)))
+    return values, problems
+
+
+def _check_key(definition: DefinitionFile, rows: Sequence[Row]) -> list[Problem]:
+    first_rows: dict[tuple[Value, ...], int] = {}
+    problems = []
+    for row in rows:
+        key = tuple(row.values[name] for name in definition.key)
+        if key in first_rows:
+            words = ", ".join(f"{name} {row.values[name]}" for name in definition.key)
+            problems.append(
+                Problem(
+                    definition.file_name,
+                    row.number,
+                    definition.key[0],
+                    f"one row for {words}",
+                    f"a second one beside row {first_rows[key]}",
+                )
+            )
+        else:
+            first_rows[key] = row.number
+    return problems

@@ -1,0 +1,238 @@
+"""The strict reading of definition files: what is accepted, and how each fault is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recall.domain.definition_files import DEFINITION_FILES, SHIPPED_DIR
+from recall.domain.workspace import Workspace
+from recall.warehouse.definitions import validate_definitions
+
+LINES = "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\n"
+BINS = "dimension_code,layer_code,lower_edge,upper_edge,score,valid_from\n"
+RULES = "rule_number,persona_code,measure_code,minimum,maximum,valid_from\n"
+
+
+def faults(tmp_path: Path, **files: str | bytes) -> list[str]:
+    """Writes definition files, named without `.csv`, and returns the faults as sentences."""
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (folder / f"{name}.csv").write_bytes(data)
+    workspace = Workspace(path=tmp_path, business_time_zone="UTC", currency_code="EUR")
+    return [str(problem) for problem in validate_definitions(workspace)]
+
+
+def bins_file(**replaced: str) -> str:
+    """A complete layer_bins.csv of two bins per dimension, some dimensions' rows replaced."""
+    rows = {
+        "days_since_last_visit": "days_since_last_visit,near,0,30,1,2020-01-01\n"
+        "days_since_last_visit,far,30,,0,2020-01-01\n",
+        "visit_count_7d_before_last_visit": "visit_count_7d_before_last_visit,few,0,3,0,2020-01-01\n"
+        "visit_count_7d_before_last_visit,many,3,,1,2020-01-01\n",
+        "days_since_last_order": "days_since_last_order,near,0,30,1,2020-01-01\n"
+        "days_since_last_order,far,30,,0,2020-01-01\n",
+        "order_count_30d_before_last_order": "order_count_30d_before_last_order,few,0,3,0,2020-01-01\n"
+        "order_count_30d_before_last_order,many,3,,1,2020-01-01\n",
+    }
+    return BINS + "".join((rows | replaced).values())
+
+
+def test_shipped_defaults_without_any_workspace_file_are_accepted(tmp_path: Path) -> None:
+    assert faults(tmp_path) == []
+
+
+def test_shipped_folder_holds_exactly_one_default_per_definition() -> None:
+    assert sorted(path.name for path in SHIPPED_DIR.iterdir()) == sorted(
+        definition.file_name for definition in DEFINITION_FILES
+    )
+
+
+def test_two_lines_with_categories_are_accepted(tmp_path: Path) -> None:
+    assert (
+        faults(
+            tmp_path,
+            business_lines=LINES + "all,All,high,30,14,2020-01-01\nwine,Wine,mid,90,30,2020-01-01\n",
+            category_lines="category,line_id,valid_from\nRed wine,wine,2020-01-01\nGift,all,2020-01-01\n",
+            layer_bins=bins_file(),
+        )
+        == []
+    )
+
+
+def test_a_misspelt_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path, business_lines=LINES.replace("lapse_days", "lapse_day") + "all,All,high,30,14,2020-01-01\n"
+    )
+    assert found == [
+        "definitions/business_lines.csv, row 1, column lapse_day: expected a known column (did you mean lapse_days?),"
+        " found an unknown one",
+        "definitions/business_lines.csv, row 1, column lapse_days: expected this column in the header,"
+        " found no such column",
+    ]
+
+
+def test_an_unknown_file_is_named_with_the_nearest_one(tmp_path: Path) -> None:
+    assert faults(tmp_path, busines_lines=LINES) == [
+        "definitions/busines_lines.csv: expected a definition file (did you mean business_lines.csv?),"
+        " found an unknown name"
+    ]
+
+
+def test_every_fault_of_every_file_is_listed_at_once(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        business_lines=LINES + "all,All,high,0,14,2020-01-01\nwine,,weekly,90,14,2020-02-30\n",
+        load_rules="max_bad_rate,valid_from\n1.5,2020-01-01\n",
+    )
+    assert found == [
+        "definitions/business_lines.csv, row 2, column lapse_days: expected a whole number of at least 1, found '0'",
+        "definitions/business_lines.csv, row 3, column line_name: expected a text, found an empty cell",
+        "definitions/business_lines.csv, row 3, column frequency_class: expected one of high, mid, low, found 'weekly'",
+        "definitions/business_lines.csv, row 3, column valid_from: expected a date such as 2026-01-31,"
+        " found '2020-02-30'",
+        "definitions/load_rules.csv, row 2, column max_bad_rate: expected a number with a decimal point of at"
+        " least 0 and of at most 1, found '1.5'",
+    ]
+
+
+def test_the_reserved_line_any_cannot_be_defined(tmp_path: Path) -> None:
+    (found,) = faults(tmp_path, business_lines=LINES + "any,Any,high,30,14,2020-01-01\n")
+    assert "row 2, column line_id: expected a code" in found
+    assert "other than any, which is reserved" in found
+
+
+def test_a_category_of_an_unknown_line_is_refused(tmp_path: Path) -> None:
+    assert faults(
+        tmp_path,
+        business_lines=LINES + "wine,Wine,mid,90,30,2020-01-01\n",
+        category_lines="category,line_id,valid_from\nRed,wine,2020-01-01\nWhite,wines,2020-01-01\n",
+    ) == [
+        "definitions/category_lines.csv, row 3, column line_id: expected a line of business_lines.csv"
+        " (did you mean wine?), found 'wines'"
+    ]
+
+
+def test_two_rows_in_force_at_once_are_refused(tmp_path: Path) -> None:
+    assert faults(
+        tmp_path, business_lines=LINES + "all,All,high,30,14,2020-01-01\nall,All,high,60,14,2020-01-01\n"
+    ) == [
+        "definitions/business_lines.csv, row 3, column line_id: expected one row for line_id all,"
+        " valid_from 2020-01-01, found a second one beside row 2"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            "days_since_last_visit,near,0,31,1,2020-01-01\ndays_since_last_visit,far,30,,0,2020-01-01\n",
+            "row 2, column upper_edge: expected 30, where row 3 of days_since_last_visit from 2020-01-01 begins,"
+            " found 31 (an overlap)",
+        ),
+        (
+            "days_since_last_visit,near,0,29,1,2020-01-01\ndays_since_last_visit,far,30,,0,2020-01-01\n",
+            "row 2, column upper_edge: expected 30, where row 3 of days_since_last_visit from 2020-01-01 begins,"
+            " found 29 (a gap)",
+        ),
+        (
+            "days_since_last_visit,near,1,30,1,2020-01-01\ndays_since_last_visit,far,30,,0,2020-01-01\n",
+            "row 2, column lower_edge: expected 0, where days_since_last_visit from 2020-01-01 must begin, found 1",
+        ),
+        (
+            "days_since_last_visit,near,0,30,1,2020-01-01\ndays_since_last_visit,far,30,60,0,2020-01-01\n",
+            "row 3, column upper_edge: expected an empty cell, since days_since_last_visit from 2020-01-01"
+            " must not end, found 60",
+        ),
+        (
+            "days_since_last_visit,near,0,30,0.5,2020-01-01\ndays_since_last_visit,far,30,,0.6,2020-01-01\n",
+            "row 3, column score: expected at most 0.5, the score of row 2, so that a longer quiet time never"
+            " raises it, found 0.6",
+        ),
+    ],
+)
+def test_bins_that_overlap_gap_or_fall_back_are_refused(tmp_path: Path, rows: str, expected: str) -> None:
+    assert faults(tmp_path, layer_bins=bins_file(days_since_last_visit=rows)) == [
+        f"definitions/layer_bins.csv, {expected}"
+    ]
+
+
+def test_a_frequency_bin_that_scores_lower_than_a_rarer_one_is_refused(tmp_path: Path) -> None:
+    rows = (
+        "order_count_30d_before_last_order,few,0,3,1,2020-01-01\n"
+        "order_count_30d_before_last_order,many,3,,0.9,2020-01-01\n"
+    )
+    (found,) = faults(tmp_path, layer_bins=bins_file(order_count_30d_before_last_order=rows))
+    assert "row 9, column score: expected at least 1, the score of row 8" in found
+
+
+def test_a_dimension_without_bins_is_refused(tmp_path: Path) -> None:
+    assert faults(tmp_path, layer_bins=bins_file(days_since_last_order="")) == [
+        "definitions/layer_bins.csv, column dimension_code: expected bins for days_since_last_order, found none"
+    ]
+
+
+def test_layers_with_a_gap_are_refused(tmp_path: Path) -> None:
+    (found,) = faults(
+        tmp_path,
+        layers="layer_code,layer_name,lower_edge,upper_edge,valid_from\n"
+        "low,Low,0,0.4,2020-01-01\nhigh,High,0.5,,2020-01-01\n",
+    )
+    assert found.endswith("found 0.4 (a gap)")
+
+
+def test_persona_rules_whose_last_one_has_a_condition_are_refused(tmp_path: Path) -> None:
+    assert faults(tmp_path, persona_rules=RULES + "1,loyal,order_count,5,,2020-01-01\n") == [
+        "definitions/persona_rules.csv, row 2, column measure_code: expected an empty cell: the last rule from"
+        " 2020-01-01 is for everyone whom no other rule took, found a condition"
+    ]
+
+
+def test_persona_conditions_that_bound_nothing_or_cross_are_refused(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        persona_rules=RULES
+        + "1,loyal,order_count,,,2020-01-01\n2,big,net_amount,9,3,2020-01-01\n3,rest,,,,2020-01-01\n",
+    )
+    assert found == [
+        "definitions/persona_rules.csv, row 2, column minimum: expected a minimum, a maximum or both, found neither",
+        "definitions/persona_rules.csv, row 3, column maximum: expected a number above the minimum 9, found 3",
+    ]
+
+
+def test_a_rate_for_the_workspaces_own_currency_is_refused(tmp_path: Path) -> None:
+    (found,) = faults(tmp_path, exchange_rates="currency_code,rate_date,rate\nEUR,2020-01-01,1\n")
+    assert "another currency than the workspace's own EUR" in found
+
+
+def test_a_definition_that_needs_rows_refuses_a_bare_header(tmp_path: Path) -> None:
+    assert faults(tmp_path, outcome_windows="window_days,valid_from\n") == [
+        "definitions/outcome_windows.csv: expected at least one row below the header, found none"
+    ]
+
+
+def test_an_empty_file_names_the_header_that_it_needs(tmp_path: Path) -> None:
+    assert faults(tmp_path, load_rules="") == [
+        "definitions/load_rules.csv, row 1: expected the header max_bad_rate,valid_from, found an empty file"
+    ]
+
+
+def test_a_row_of_another_width_is_named(tmp_path: Path) -> None:
+    assert faults(tmp_path, load_rules="max_bad_rate,valid_from\n0,05,2020-01-01\n") == [
+        "definitions/load_rules.csv, row 2: expected 2 cells, found 3"
+    ]
+
+
+def test_a_file_in_another_encoding_names_the_row_and_byte(tmp_path: Path) -> None:
+    content = (LINES + "all,Käufe,high,30,14,2020-01-01\n").encode("latin-1")
+    assert faults(tmp_path, business_lines=content) == [
+        "definitions/business_lines.csv, row 2: expected text in UTF-8, found byte 0xe4"
+    ]
+
+
+def test_a_byte_order_mark_and_blank_lines_are_accepted(tmp_path: Path) -> None:
+    content = "\ufeff" + LINES + "\nall,All,high,30,14,2020-01-01\n\n"
+    assert faults(tmp_path, business_lines=content) == []
