@@ -6,11 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from tests.conftest import Warehouse, WorkspaceFactory
 
 from recall.domain.definition_files import DEFINITION_FILES
 from recall.domain.errors import GateBlocked
 from recall.warehouse.definitions import load_definitions
-from tests.conftest import Warehouse, WorkspaceFactory
 
 LINES = "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\n"
 
