@@ -1,0 +1,66 @@
+{#- The calendar date of an instant in the business time zone. -#}
+{% macro business_date(instant) -%}
+    cast({{ instant }} at time zone '{{ recall.night()['business_time_zone'] }}' as date)
+{%- endmacro %}
+
+
+{#- The instant at which a business date begins; its later one, where a clock change makes midnight happen twice. -#}
+{% macro business_day_start(business_date) -%}
+    (cast({{ business_date }} as timestamp) at time zone '{{ recall.night()['business_time_zone'] }}')
+{%- endmacro %}
+
+
+{#-
+    Whether an instant's business date is after the previous as-of date and not after tonight's. The bare bounds,
+    a day wider than any clock change, let an index on the instant find the rows.
+-#}
+{% macro is_new_instant(instant) -%}
+    (
+        {{ instant }} >= {{ recall.business_day_start(recall.previous_as_of_date()) }}
+        and {{ instant }} < {{ recall.business_day_start(recall.add_days(recall.as_of_date(), 2)) }}
+        and {{ recall.business_date(instant) }} > {{ recall.previous_as_of_date() }}
+        and {{ recall.business_date(instant) }} <= {{ recall.as_of_date() }}
+    )
+{%- endmacro %}
+
+
+{#- A date some days later (or earlier, if negative); both may be columns. -#}
+{% macro add_days(date, days) -%}
+    ({{ date }} + {{ days }})
+{%- endmacro %}
+
+
+{#- Whole days from one date to another, an integer. -#}
+{% macro days_between(from_date, to_date) -%}
+    ({{ to_date }} - {{ from_date }})
+{%- endmacro %}
+
+
+{#- The first day of a date's month. -#}
+{% macro month_start(date) -%}
+    cast(date_trunc('month', cast({{ date }} as timestamp)) as date)
+{%- endmacro %}
+
+
+{#-
+    A relation with one column, calendar_date: every day from the first to the last, both included, and no row if
+    the last is before the first. Arguments may be columns of relations to its left, after `cross join lateral`.
+-#}
+{% macro date_spine(first_date, last_date) -%}
+    (
+        select cast(days.day_start as date) as calendar_date
+        from
+            generate_series(
+                cast({{ first_date }} as timestamp), cast({{ last_date }} as timestamp), interval '1 day'
+            ) as days (day_start)
+    )
+{%- endmacro %}
+
+
+{#- A relation with one column, series_number: every integer from the first to the last, both included. -#}
+{% macro number_series(first_number, last_number) -%}
+    (
+        select cast(series.series_number as integer) as series_number
+        from generate_series({{ first_number }}, {{ last_number }}) as series (series_number)
+    )
+{%- endmacro %}

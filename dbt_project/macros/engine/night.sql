@@ -1,0 +1,88 @@
+{#-
+    The night under way, as the one row of control.night says: what every model is built for. It is read while a
+    model is rendered, so that dates reach the SQL as literals and the planner knows them.
+
+    Keys: build_id, as_of_date, previous_as_of_date (none before the first night), previous_load_id, load_id,
+    definitions_version, code_version, is_full_rebuild, business_time_zone, currency_code, global_holdout_rate.
+
+    A unit test overrides this macro with a mapping, or one of those below with the SQL that it renders.
+-#}
+{% macro night() %}
+    {% if not execute %}
+        {{ return({
+            'build_id': 0,
+            'as_of_date': '1970-01-01',
+            'previous_as_of_date': none,
+            'previous_load_id': 0,
+            'load_id': 0,
+            'definitions_version': '',
+            'code_version': '',
+            'is_full_rebuild': true,
+            'business_time_zone': 'UTC',
+            'currency_code': 'XXX',
+            'global_holdout_rate': 0,
+        }) }}
+    {% endif %}
+    {% set rows = run_query('select * from control.night').rows %}
+    {% if rows | length == 0 %}
+        {{ exceptions.raise_compiler_error(
+            'No night is under way: control.night is empty. Build with `recall nightly --as-of <date>`.'
+        ) }}
+    {% endif %}
+    {{ return(rows[0].dict()) }}
+{% endmacro %}
+
+
+{#- D, the last complete business day that the night includes, as a date literal. -#}
+{% macro as_of_date() -%}
+    cast('{{ recall.night()['as_of_date'] }}' as date)
+{%- endmacro %}
+
+
+{#- The as-of date of the build before, as a date literal; null before the first one. -#}
+{% macro previous_as_of_date() -%}
+    {%- set value = recall.night()['previous_as_of_date'] -%}
+    cast({{ "'" ~ value ~ "'" if value else 'null' }} as date)
+{%- endmacro %}
+
+
+{#- Whether tonight everything is built anew: true or false in Jinja, for choosing the SQL. -#}
+{% macro is_full_rebuild() %}
+    {{ return(recall.night()['is_full_rebuild']) }}
+{% endmacro %}
+
+
+{#- The last load that the build before saw, as a number literal. -#}
+{% macro previous_load_id() -%}
+    {{ recall.night()['previous_load_id'] }}
+{%- endmacro %}
+
+
+{#- The build under way, as a number literal. -#}
+{% macro build_id() -%}
+    {{ recall.night()['build_id'] }}
+{%- endmacro %}
+
+
+{#- The set of definitions in force tonight, as a text literal. -#}
+{% macro definitions_version() -%}
+    cast('{{ recall.night()['definitions_version'] }}' as text)
+{%- endmacro %}
+
+
+{#- The workspace's currency, as a text literal. -#}
+{% macro currency_code() -%}
+    cast('{{ recall.night()['currency_code'] }}' as text)
+{%- endmacro %}
+
+
+{#- The statement that makes the night's build the one that the public tables serve. -#}
+{% macro mark_published() -%}
+    update control.builds
+    set
+        state = 'published',
+        published_at = clock_timestamp()
+    where
+        build_id = {{ recall.build_id() }}
+        and state = 'running'
+{%- endmacro %}

@@ -1,0 +1,83 @@
+{#-
+    Moves the rows of tonight into every published table of a layer, in one transaction: per table the rows of its
+    scope go and its delta comes. Readers see the world before or the world after, of all tables at once; whatever
+    fails leaves everything as it was. For the marts the build becomes the published one in the same transaction,
+    and with it every view that ages with the as-of date.
+
+    dbt run-operation publish --args '{layer: marts}'
+
+    Args:
+        layer: marts (with the state tables of the intermediate layer), outcomes or audiences.
+-#}
+{% macro publish(layer) %}
+    {% set nodes = recall.published_nodes(layer) %}
+    {% if layer not in ('marts', 'outcomes', 'audiences') %}
+        {{ exceptions.raise_compiler_error('There is nothing to publish in layer ' ~ layer) }}
+    {% endif %}
+    {% call statement('begin', auto_begin=True) %}
+        select build_id from control.night
+    {% endcall %}
+    {% for node in nodes %}
+        {% set target_relation = recall.relation_of(node) %}
+        {% set delta_relation = recall.relation_of(recall.node_called(node.config.delta or recall.delta_name(node.name))) %}
+        {% set columns = node.columns.keys() | join(', ') %}
+        {% call statement('delete_scope') %}
+            delete from {{ target_relation }} as target_rows
+            where {{ recall.scope_condition(node) }}
+        {% endcall %}
+        {% call statement('insert_delta') %}
+            insert into {{ target_relation }} ({{ columns }})
+            select {{ columns }}
+            from {{ delta_relation }}
+            order by {{ recall.primary_key_of_contract(node) | join(', ') }}
+        {% endcall %}
+        {% do log(
+            target_relation.include(database=false) ~ ': '
+            ~ load_result('delete_scope').response.rows_affected ~ ' rows replaced by '
+            ~ load_result('insert_delta').response.rows_affected,
+            info=true
+        ) %}
+    {% endfor %}
+    {% if layer == 'marts' %}
+        {% call statement('move_control') %}
+            {{ recall.mark_published() }}
+        {% endcall %}
+        {% if load_result('move_control').response.rows_affected != 1 %}
+            {{ exceptions.raise_compiler_error('No build is running, so nothing was published. Run the night again.') }}
+        {% endif %}
+    {% endif %}
+    {% do adapter.commit() %}
+    {% if recall.is_full_rebuild() %}
+        {% for node in nodes %}
+            {% do run_query(recall.analyze(recall.relation_of(node))) %}
+        {% endfor %}
+        {% do adapter.commit() %}
+    {% endif %}
+{% endmacro %}
+
+
+{#- The published models of a layer, by name. -#}
+{% macro published_nodes(layer) %}
+    {% set nodes = [] %}
+    {% for node in graph.nodes.values() | sort(attribute='name') %}
+        {% if node.resource_type == 'model' and node.config.materialized == 'published' %}
+            {% if recall.layer_of_published(node) == layer %}
+                {% do nodes.append(node) %}
+            {% endif %}
+        {% endif %}
+    {% endfor %}
+    {{ return(nodes) }}
+{% endmacro %}
+
+
+{#-
+    With which layer a published table moves: that of its folder. State tables under models/intermediate move with the
+    marts, except those in its folders outcomes and audiences.
+-#}
+{% macro layer_of_published(node) %}
+    {% set folder = node.fqn[1] %}
+    {% if folder != 'intermediate' %}
+        {{ return(folder) }}
+    {% endif %}
+    {{ return(node.fqn[2] if node.fqn[2] in ('outcomes', 'audiences') else 'marts') }}
+{% endmacro %}

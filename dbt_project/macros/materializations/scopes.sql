@@ -1,0 +1,47 @@
+{#-
+    The scopes of `published` tables: which rows of the table the night's delta replaces, as a condition on the table,
+    whose alias is `target_rows`. On a full rebuild the scopes of users are all rows.
+
+    Args:
+        users: The relation of int_users__changed.
+        date_column: The column that holds the row's day.
+-#}
+{% macro scope_users(users, date_column) -%}
+    {%- if recall.is_full_rebuild() -%}
+        true
+    {%- else -%}
+        target_rows.user_id in (select changed.user_id from {{ users }} as changed)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro scope_user_days(users, date_column) -%}
+    {%- if recall.is_full_rebuild() -%}
+        true
+    {%- else -%}
+        exists (
+            select 1
+            from {{ users }} as changed
+            where
+                changed.user_id = target_rows.user_id
+                and changed.replace_from_date <= target_rows.{{ date_column or 'activity_date' }}
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro scope_all(users, date_column) -%}
+    true
+{%- endmacro %}
+
+
+{% macro scope_selected_date(users, date_column) -%}
+    target_rows.{{ date_column or 'selected_date' }} = {{ recall.add_days(recall.as_of_date(), 1) }}
+{%- endmacro %}
+
+
+{#- The scope of a published node, in SQL. -#}
+{% macro scope_condition(node) -%}
+    {%- set users = recall.relation_of(recall.node_called('int_users__changed')) -%}
+    {{ context['scope_' ~ node.config.scope](users, node.config.date_column) }}
+{%- endmacro %}

@@ -1,0 +1,83 @@
+{#-
+    Yesterday's and tonight's rows of a published table, for deltas that build on what is already there. No `ref`
+    leads to the table (that would be a cycle); its delta is a `ref`, so that tonight's rows are there in time.
+-#}
+
+
+{#-
+    The rows of a published table as the build before left them: a relation to select from. It has no row on a full
+    rebuild and before the table exists.
+
+    Args:
+        name: The published model, e.g. 'fct_user_days'.
+-#}
+{% macro yesterday(name) -%}
+    {%- if execute -%}
+        {%- set node = recall.node_called(name) -%}
+        {%- set existing = load_relation(recall.relation_of(node)) -%}
+        {%- if existing is none or recall.is_full_rebuild() -%}
+            (
+                select
+                {%- for column in node.columns.values() %}
+                    cast(null as {{ column.data_type }}) as {{ column.name }}{{ ',' if not loop.last }}
+                {%- endfor %}
+                where false
+            )
+        {%- else -%}
+            {{ existing }}
+        {%- endif -%}
+    {%- else -%}
+        {{ name }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+    The rows of a published table as tonight's publication will leave them: yesterday's outside the scope of its
+    delta, and its delta. A relation to select from.
+
+    Args:
+        name: The published model, e.g. 'fct_lapse_episodes'.
+        columns: The columns to read; without it all of the contract.
+-#}
+{% macro tonight(name, columns=none) -%}
+    {%- set delta = ref(recall.delta_name(name)) -%}
+    {%- if execute -%}
+        {%- set node = recall.node_called(name) -%}
+        {%- set wanted = columns or node.columns.keys() | list -%}
+        (
+            select {{ wanted | join(', ') }}
+            from {{ delta }}
+            {%- if not recall.is_full_rebuild() and node.config.scope != 'all' %}
+            union all
+            select {{ wanted | join(', ') }}
+            from {{ recall.yesterday(name) }} as target_rows
+            where not ({{ recall.scope_condition(node) }})
+            {%- endif %}
+        )
+    {%- else -%}
+        {{ delta }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The delta of a published model: `fct_user_days` and `int_user_days` have `int_user_days__delta`. -#}
+{% macro delta_name(name) -%}
+    int_{{ name.split('_', 1)[1] }}__delta
+{%- endmacro %}
+
+
+{#- The model of that name in the graph. -#}
+{% macro node_called(name) %}
+    {% set key = 'model.recall.' ~ name %}
+    {% if key not in graph.nodes %}
+        {{ exceptions.raise_compiler_error('No model is called ' ~ name) }}
+    {% endif %}
+    {{ return(graph.nodes[key]) }}
+{% endmacro %}
+
+
+{#- The relation that a model of the graph builds. -#}
+{% macro relation_of(node) %}
+    {{ return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) }}
+{% endmacro %}
