@@ -1,0 +1,133 @@
+"""The copy of a message: a subject line and a text, written in sandboxed Jinja."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from recall.domain.campaign import did_you_mean
+
+SUBJECT_PREFIX = "Subject:"
+SAMPLE_VARIABLES: Mapping[str, str | int] = {
+    "campaign_id": "welcome_back",
+    "step_number": 1,
+    "arm_code": "email_content",
+    "variant_code": "warm",
+    "offer_code": "content",
+    "line_name": "Groceries",
+    "inactive_days": 45,
+    "locale": "en",
+    "unsubscribe_url": "https://shop.example/unsubscribe/1",
+}
+"""Everything that a template may name, with values to try it out. No contact and no name is among them."""
+
+
+class TemplateFault(ValueError):
+    """The template is wrong or gave no usable message; the text names no person."""
+
+
+@dataclass(frozen=True)
+class RenderedMessage:
+    """What one person is told.
+
+    Attributes:
+        subject: One line; empty where the template has no subject.
+        text: Plain text.
+    """
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MessageTemplate:
+    """A template's source; `parse_template` checks it.
+
+    Attributes:
+        subject: Jinja source of the subject; empty where the template has none.
+        text: Jinja source of the text.
+    """
+
+    subject: str
+    text: str
+
+    def render(self, variables: Mapping[str, str | int]) -> RenderedMessage:
+        """Fills in the variables.
+
+        Args:
+            variables: A value for each name of SAMPLE_VARIABLES.
+
+        Returns:
+            The message.
+
+        Raises:
+            TemplateFault: The template fails with these values, or its subject is not one line.
+        """
+        try:
+            subject = _compiled(self.subject).render(variables).strip()
+            text = _compiled(self.text).render(variables)
+        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+            # The exception's text may quote values, so only its kind is passed on.
+            raise TemplateFault(f"the template fails with {type(error).__name__}") from None
+        if any(character < " " or character == "\x7f" for character in subject):
+            raise TemplateFault("the subject has a line break or another control character")
+        return RenderedMessage(subject=subject, text=text)
+
+
+def parse_template(source: str, *, needs_subject: bool) -> MessageTemplate:
+    """Splits a template file into subject and text, and tries both out.
+
+    A file begins with `Subject: ...` and an empty line, or has no subject at all.
+
+    Args:
+        source: The file's text.
+        needs_subject: Whether the channel shows a subject.
+
+    Returns:
+        The template.
+
+    Raises:
+        TemplateFault: A syntax fault, an unknown variable, or no subject where one is needed.
+    """
+    template = _split(source)
+    if needs_subject and not template.subject:
+        raise TemplateFault(f"the first line must be `{SUBJECT_PREFIX} ...` and the second one empty")
+    environment = _environment()
+    for part in (template.subject, template.text):
+        try:
+            names = meta.find_undeclared_variables(environment.parse(part))
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            raise TemplateFault(f"not valid Jinja{f' (line {line})' if line else ''}: {error.message}") from error
+        for name in sorted(names):
+            if name not in SAMPLE_VARIABLES:
+                raise TemplateFault(f"{name}: no such variable; {did_you_mean(name, list(SAMPLE_VARIABLES))}")
+    rendered = template.render(SAMPLE_VARIABLES)
+    if not rendered.text.strip():
+        raise TemplateFault("the text is empty")
+    if needs_subject and not rendered.subject:
+        raise TemplateFault("the subject is empty")
+    return template
+
+
+def _split(source: str) -> MessageTemplate:
+    first, _, rest = source.removeprefix("\ufeff").replace("\r\n", "\n").partition("\n")
+    if first.startswith(SUBJECT_PREFIX):
+        return MessageTemplate(subject=first.removeprefix(SUBJECT_PREFIX).strip(), text=rest.lstrip("\n"))
+    return MessageTemplate(subject="", text=source)
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str) -> Template:
+    return _environment().from_string(source)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    # Plain text is neither HTML nor a command line, so there is nothing to escape; channels quote what they write.
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, loader=None
+    )

@@ -1,0 +1,348 @@
+"""Checks the campaigns of a workspace and freezes each version of them in the warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+
+from recall.domain.campaign import (
+    Arm,
+    Campaign,
+    CampaignProblem,
+    arm_hash_spans,
+    did_you_mean,
+    holdout_hash_end,
+    locate,
+    parse_campaign,
+)
+from recall.domain.errors import GateBlocked
+from recall.domain.message_template import TemplateFault, parse_template
+from recall.domain.workspace import Workspace
+from recall.warehouse.connection import connect
+
+CHANNELS_WITH_SUBJECT = frozenset({"smtp"})
+"""Deliveries whose message has a subject and a text, so that an arm without templates could not be sent."""
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class FrozenCampaign:
+    """A campaign with its templates, named by their content.
+
+    Attributes:
+        campaign: The file's content.
+        templates: Source of each template by arm_code and locale.
+        campaign_version: Stamped on everything that the campaign produces.
+    """
+
+    campaign: Campaign
+    templates: Mapping[tuple[str, str], str]
+    campaign_version: str
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """What campaigns may refer to, as far as definitions were loaded."""
+
+    lines: Sequence[str]
+    layers: Sequence[str]
+    personas: Sequence[str]
+    channels: Mapping[str, _ChannelRow]
+
+
+@dataclass(frozen=True)
+class _ChannelRow:
+    delivery_code: str
+    contact_code: str | None
+    may_carry_marketing: bool
+
+
+def load_campaigns(workspace: Workspace) -> list[FrozenCampaign]:
+    """Makes the campaigns of a workspace the current ones, all of them or none.
+
+    A changed file becomes a new version beside the old one; what was produced keeps the version it was made
+    under, and a file that is gone is no longer current. Definitions must have been loaded before.
+
+    Args:
+        workspace: The workspace with its `campaigns` folder.
+
+    Returns:
+        The current campaigns in the order of their ids; empty if there is no campaign file.
+
+    Raises:
+        GateBlocked: A file or template is wrong, or an edit would give another treatment to persons already
+            drawn; the message lists every fault. Correct the files; the campaigns loaded before stay in force.
+    """
+    with connect("loader") as connection:
+        # Two loads at once would each see the other's version as the current one.
+        connection.execute("lock table definitions.campaigns in share row exclusive mode")
+        frozen, problems = _read(workspace.campaigns_dir, _catalogue(connection))
+        problems += [problem for one in frozen for problem in _changed_arms(connection, workspace, one)]
+        if problems:
+            count = f"{len(problems)} fault{'s' if len(problems) > 1 else ''}"
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            raise GateBlocked(
+                f"{count} in the campaigns of {workspace.path}; nothing was changed:\n{listed}",
+                next_command="recall doctor",
+            )
+        connection.execute("update definitions.campaigns set is_current = false where is_current")
+        for one in frozen:
+            _store(connection, one)
+    return frozen
+
+
+def validate_campaigns(workspace: Workspace) -> list[CampaignProblem]:
+    """Checks the campaigns of a workspace against the loaded definitions and changes nothing.
+
+    Args:
+        workspace: The workspace.
+
+    Returns:
+        Every fault, file by file; empty if `load_campaigns` would accept them.
+    """
+    with connect("loader") as connection:
+        frozen, problems = _read(workspace.campaigns_dir, _catalogue(connection))
+        return problems + [problem for one in frozen for problem in _changed_arms(connection, workspace, one)]
+
+
+def _catalogue(connection: psycopg.Connection) -> _Catalogue:
+    def column(query: LiteralString) -> list[str]:
+        return [str(row[0]) for row in connection.execute(query)]
+
+    channels = connection.execute(
+        "select distinct on (channel) channel, delivery_code, contact_code, may_carry_marketing"
+        " from definitions.channels order by channel, valid_from desc"
+    )
+    return _Catalogue(
+        lines=column("select distinct line_id from definitions.business_lines order by 1"),
+        layers=column("select distinct layer_code from definitions.layers order by 1"),
+        personas=column("select distinct persona_code from definitions.persona_rules order by 1"),
+        channels={str(row[0]): _ChannelRow(str(row[1]), row[2], bool(row[3])) for row in channels},
+    )
+
+
+def _read(folder: Path, catalogue: _Catalogue) -> tuple[list[FrozenCampaign], list[CampaignProblem]]:
+    frozen: list[FrozenCampaign] = []
+    problems: list[CampaignProblem] = []
+    paths = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    for path in paths:
+        if path.name.startswith("."):
+            continue
+        if path.suffix != ".yml":
+            if path.suffix in (".yaml", ".json"):
+                problems.append(
+                    CampaignProblem(path.name, None, None, f"a campaign file ends in .yml: {path.stem}.yml")
+                )
+            continue
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            problems.append(CampaignProblem(path.name, None, None, "expected text in UTF-8"))
+            continue
+        campaign, faults = parse_campaign(path.name, text)
+        problems.extend(faults)
+        if campaign is None:
+            continue
+        templates, template_faults = _read_templates(folder, path.name, text, campaign, catalogue)
+        reference_faults = _check_references(path.name, text, campaign, catalogue)
+        problems.extend([*reference_faults, *template_faults])
+        if not template_faults and not reference_faults:
+            frozen.append(FrozenCampaign(campaign, templates, _version(campaign, templates)))
+    return frozen, problems
+
+
+def _check_references(file: str, text: str, campaign: Campaign, catalogue: _Catalogue) -> list[CampaignProblem]:
+    problems: list[CampaignProblem] = []
+
+    def report(place: Place, message: str) -> None:
+        problems.append(CampaignProblem(file, locate(text, place), _dotted(place), message))
+
+    for field, known in (
+        ("lines", catalogue.lines),
+        ("layers", catalogue.layers),
+        ("personas", catalogue.personas),
+    ):
+        for position, name in enumerate(getattr(campaign, field) or []):
+            if name not in known:
+                report((field, position), f"{name}: not in the definitions; {did_you_mean(name, known)}")
+    for position, arm in enumerate(campaign.arms):
+        place = ("arms", position, "channel")
+        channel = catalogue.channels.get(arm.channel)
+        if channel is None:
+            near = did_you_mean(arm.channel, list(catalogue.channels))
+            report(place, f"{arm.channel}: not in definitions/channels.csv; {near}")
+        elif not channel.may_carry_marketing:
+            report(place, f"{arm.channel} may not carry marketing (definitions/channels.csv)")
+        elif channel.contact_code is None:
+            report(
+                place,
+                f"{arm.channel} names no contact_code in definitions/channels.csv, so nobody could be reached",
+            )
+        elif channel.delivery_code in CHANNELS_WITH_SUBJECT and not arm.templates:
+            report(("arms", position, "templates"), f"{arm.channel} needs a template per locale")
+    return problems
+
+
+def _read_templates(
+    folder: Path, file: str, text: str, campaign: Campaign, catalogue: _Catalogue
+) -> tuple[dict[tuple[str, str], str], list[CampaignProblem]]:
+    templates: dict[tuple[str, str], str] = {}
+    problems: list[CampaignProblem] = []
+    root = folder.resolve()
+    for position, arm in enumerate(campaign.arms):
+        for locale, relative in arm.templates.items():
+            place: Place = ("arms", position, "templates", locale)
+            path = (folder / relative).resolve()
+            if not path.is_relative_to(root):
+                message = f"{relative}: leads out of the campaigns folder"
+            elif not path.is_file():
+                near = did_you_mean(relative, _template_names(root)) if _template_names(root) else "none is there"
+                message = f"{relative}: no such file; {near}"
+            else:
+                try:
+                    source = path.read_text(encoding="utf-8-sig")
+                    parse_template(source, needs_subject=_has_subject(arm, catalogue))
+                except UnicodeDecodeError:
+                    message = f"{relative}: expected text in UTF-8"
+                except TemplateFault as fault:
+                    message = f"{relative}: {fault}"
+                else:
+                    templates[arm.arm_code, locale] = source
+                    continue
+            problems.append(CampaignProblem(file, locate(text, place), _dotted(place), message))
+    return templates, problems
+
+
+def _has_subject(arm: Arm, catalogue: _Catalogue) -> bool:
+    channel = catalogue.channels.get(arm.channel)
+    return channel is not None and channel.delivery_code in CHANNELS_WITH_SUBJECT
+
+
+def _template_names(root: Path) -> list[str]:
+    return sorted(
+        path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.suffix != ".yml"
+    )
+
+
+def _changed_arms(
+    connection: psycopg.Connection, workspace: Workspace, frozen: FrozenCampaign
+) -> list[CampaignProblem]:
+    """Persons keep their arm for ever, so an arm that has persons must go on meaning the same treatment."""
+    campaign = frozen.campaign
+    file = f"{campaign.campaign_id}.yml"
+    text = (workspace.campaigns_dir / file).read_text(encoding="utf-8-sig")
+    arms = {arm.arm_code: (position, arm) for position, arm in enumerate(campaign.arms)}
+    drawn = connection.execute(
+        "select distinct on (arms.arm_code) arms.arm_code, arms.channel, arms.offer_code, arms.variant_code"
+        " from definitions.drawn_arms as drawn"
+        " inner join definitions.campaign_arms as arms"
+        " using (campaign_id, campaign_version, arm_code)"
+        " where campaign_id = %s order by arms.arm_code",
+        (campaign.campaign_id,),
+    )
+    problems = []
+    for arm_code, channel, offer_code, variant_code in drawn:
+        if arm_code not in arms:
+            problems.append(
+                CampaignProblem(
+                    file,
+                    locate(text, ("arms",)),
+                    "arms",
+                    f"{arm_code} is missing, but persons were drawn into it: keep it, with weight 0 to retire it",
+                )
+            )
+            continue
+        position, arm = arms[arm_code]
+        if (arm.channel, arm.offer_code, arm.variant_code) != (channel, offer_code, variant_code):
+            problems.append(
+                CampaignProblem(
+                    file,
+                    locate(text, ("arms", position)),
+                    f"arms.{position + 1}",
+                    f"persons were drawn into {arm_code} as {channel}, {offer_code}, {variant_code}: give the new"
+                    " treatment an arm_code of its own, and this one weight 0 to retire it",
+                )
+            )
+    return problems
+
+
+def _version(campaign: Campaign, templates: Mapping[tuple[str, str], str]) -> str:
+    content = {
+        "campaign": campaign.model_dump(mode="json"),
+        "templates": sorted([arm, locale, source] for (arm, locale), source in templates.items()),
+    }
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return f"c{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in place)
+
+
+def _store(connection: psycopg.Connection, frozen: FrozenCampaign) -> None:
+    campaign = frozen.campaign
+    key = (campaign.campaign_id, frozen.campaign_version)
+    known = connection.execute(
+        "update definitions.campaigns set is_current = true where campaign_id = %s and campaign_version = %s", key
+    ).rowcount
+    if known:
+        return
+    connection.execute(
+        "insert into definitions.campaigns (campaign_id, campaign_version, is_current, description, priority,"
+        " holdout_share, holdout_hash_end, outcome_window_days, max_lapse_days, cool_down_days, default_locale,"
+        " loaded_at) values (%s, %s, true, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
+        (
+            *key,
+            campaign.description,
+            campaign.priority,
+            campaign.holdout_share,
+            holdout_hash_end(campaign),
+            campaign.outcome_window_days,
+            campaign.max_lapse_days,
+            campaign.cool_down_days,
+            campaign.default_locale,
+        ),
+    )
+    targets = {"line": campaign.lines, "layer": campaign.layers or [], "persona": campaign.personas or []}
+    ends = [step.offset_days for step in campaign.steps[1:]] + [campaign.max_lapse_days + 1]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into definitions.campaign_targets values (%s, %s, %s, %s)",
+            [(*key, target_type, code) for target_type, codes in targets.items() for code in codes],
+        )
+        cursor.executemany(
+            "insert into definitions.campaign_steps values (%s, %s, %s, %s, %s)",
+            [(*key, step.step_number, step.offset_days, end) for step, end in zip(campaign.steps, ends, strict=True)],
+        )
+        cursor.executemany(
+            "insert into definitions.campaign_arms values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    *key,
+                    arm.arm_code,
+                    arm.channel,
+                    arm.offer_code,
+                    arm.variant_code,
+                    arm.weight,
+                    span.begin,
+                    span.end,
+                )
+                for arm, span in zip(campaign.arms, arm_hash_spans(campaign), strict=True)
+            ],
+        )
+        cursor.executemany(
+            "insert into definitions.campaign_templates values (%s, %s, %s, %s, %s, %s)",
+            [
+                (*key, arm.arm_code, locale, arm.templates[locale], source)  # type: ignore[index]  # keys of arm.templates
+                for arm in campaign.arms
+                for (arm_code, locale), source in frozen.templates.items()
+                if arm_code == arm.arm_code
+            ],
+        )

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from recall.domain.message_template import SAMPLE_VARIABLES, TemplateFault, parse_template
+
+
+def test_parse_template_with_a_subject_splits_and_renders_both() -> None:
+    template = parse_template("Subject: {{ inactive_days }} 天没见了\n\n你好，{{ line_name }}。\n", needs_subject=True)
+
+    rendered = template.render({**SAMPLE_VARIABLES, "inactive_days": 45, "line_name": "生鲜"})
+
+    assert (rendered.subject, rendered.text) == ("45 天没见了", "你好，生鲜。\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("Hello\n", "the first line must be `Subject: ...`"),
+        ("Subject: hi\n\n{{ inactive_day }}\n", "inactive_day: no such variable; did you mean inactive_days?"),
+        ("Subject: hi\n\n{{ offer_code \n", "not valid Jinja"),
+        ("Subject: hi\n\n   \n", "the text is empty"),
+        ("Subject: hi\n\n{{ ''.__class__.__mro__ }}\n", "SecurityError"),
+        ("Subject: hi\n\n{{ 1 // 0 }}\n", "ZeroDivisionError"),
+        ("Subject: hi\n\n{% include '/etc/passwd' %}\n", "the template fails with TypeError"),
+    ],
+)
+def test_parse_template_with_a_fault_names_it(source: str, fault: str) -> None:
+    with pytest.raises(TemplateFault, match=fault.replace("(", r"\(").replace("?", r"\?")):
+        parse_template(source, needs_subject=True)
+
+
+def test_render_of_a_subject_with_a_line_break_is_refused() -> None:
+    # A line break in a subject would let a value add headers, for example Bcc.
+    template = parse_template("Subject: {{ line_name }}\n\nHello\n", needs_subject=True)
+
+    with pytest.raises(TemplateFault, match="line break"):
+        template.render({**SAMPLE_VARIABLES, "line_name": "Fresh\nBcc: all@shop.example"})
+
+
+def test_fault_of_a_render_does_not_quote_the_value() -> None:
+    template = parse_template("{{ offer_code }} {{ 1 // inactive_days }}", needs_subject=False)
+
+    with pytest.raises(TemplateFault) as caught:
+        template.render({**SAMPLE_VARIABLES, "inactive_days": 0, "offer_code": "secret_offer"})
+
+    assert "secret_offer" not in str(caught.value)
