@@ -142,6 +142,9 @@ def _initialise(home: Home, binaries: Path, account: _Account | None, log: Path)
                 f"--pwfile={password_file}",
                 "--auth=scram-sha-256",
                 "--locale=C.UTF-8",
+                # The same order of text, by comparing bytes: indexes on text are built more than twice as fast.
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
                 "--encoding=UTF8",
                 "--data-checksums",
                 "--no-instructions",
