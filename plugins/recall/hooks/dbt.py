@@ -6,6 +6,7 @@ process and used again by every later call, which is what makes a small night ch
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import logging.handlers
@@ -120,17 +121,15 @@ def run_operation(name: str, args: Mapping[str, Any] | None = None) -> None:
         operation_errors=errors,
     )
     if errors:
-        raise RecallError(
-            f"The operation {name} failed: {scrub(errors[0])}", next_command=_results_command()
-        )
+        raise RecallError(f"The operation {name} failed: {scrub(errors[0])}", next_command=_results_command())
     if failure is not None or any(str(node.status) not in GOOD_STATUSES for node in nodes):
         raise _invocation_error(f"the operation {name}", failure)
 
 
 def preload() -> None:
     """Imports dbt and its adapter, so that forked processes need not do it again."""
-    import dbt.adapters.postgres
-    import dbt.cli.main  # noqa: F401  (imported for its side effect on sys.modules)
+    for module in ("dbt.cli.main", "dbt.adapters.postgres"):
+        importlib.import_module(module)
 
 
 def scrub(message: str) -> str:
@@ -202,13 +201,18 @@ def _invoke(
         manifest = _parsed_manifests.get(key)
         if manifest is None:
             parsed = dbtRunner(callbacks=[on_event]).invoke([*switches, "parse", *global_arguments])
+            _reraise_interrupt(parsed.exception)
             if not parsed.success:
                 return [], parsed.exception
             manifest = _parsed_manifests[key] = parsed.result  # type: ignore[assignment]  # parse gives a Manifest
-        outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
-            [*switches, *arguments, *global_arguments]
-        )
+        outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*switches, *arguments, *global_arguments])
     return list(getattr(outcome.result, "results", None) or []), outcome.exception
+
+
+def _reraise_interrupt(error: BaseException | None) -> None:
+    """Lets Ctrl-C through, which dbt returns like any other error after it has cancelled its queries."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
 
 
 @contextmanager
@@ -263,10 +267,7 @@ def _record(results: Sequence[NodeResult]) -> None:
             "insert into control.node_results"
             " (build_id, layer, node_name, resource_type, status, row_count, seconds, message, finished_at)"
             " select night.build_id, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() from control.night as night",
-            [
-                (r.layer, r.node_name, r.resource_type, r.status, r.row_count, r.seconds, r.message)
-                for r in results
-            ],
+            [(r.layer, r.node_name, r.resource_type, r.status, r.row_count, r.seconds, r.message) for r in results],
         )
 
 
@@ -303,7 +304,7 @@ def _results_command() -> str:
 
 
 def _log_file(home: Home) -> logging.Logger:
-    """dbt's own log, without values: home/logs/dbt.log, at most two files of 10 MB."""
+    """Opens the log of dbt, without values: home/logs/dbt.log, at most two files of 10 MB."""
     path = home.logs_dir / "dbt.log"
     logger = logging.getLogger(f"recall.dbt.{path}")
     if not logger.handlers:

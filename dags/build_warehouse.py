@@ -1,0 +1,40 @@
+"""Builds the night's marts, outcomes and audiences.
+
+What changed since the last night is computed and tested beside the public tables, and then moved into all of them in
+one transaction, so that a reader sees yesterday or tonight and nothing between.
+
+- **Starts** when `raw_loaded` is announced, for the as-of date in its event; by hand with `recall nightly --as-of D`.
+- **Order**: staging, intermediate (deltas and their tests), marts, then outcomes, then audiences, because what worked
+  decides whom to recall; then the gate before anything leaves.
+- **Fails** without harm: the marts go on serving the last good night. See the runbooks *build failed*, *gate failed*
+  and *audience unusual*; then run the same night again.
+- **Ends** with the asset `marts_built`.
+"""
+
+from airflow.sdk import DAG, chain
+
+from recall.operators.base import AnnounceOperator
+from recall.operators.build import (
+    BuildLayerOperator,
+    CompleteNightOperator,
+    PrepareNightOperator,
+    PublishLayerOperator,
+    RunGateOperator,
+)
+from recall.operators.schedule import MARTS_BUILT, RAW_LOADED, dag_settings
+
+with DAG(dag_id="build_warehouse", schedule=[RAW_LOADED], **dag_settings(__doc__)):
+    chain(
+        PrepareNightOperator(task_id="prepare_night"),
+        BuildLayerOperator(task_id="build_staging", layer="staging"),
+        BuildLayerOperator(task_id="build_intermediate", layer="intermediate"),
+        BuildLayerOperator(task_id="build_marts", layer="marts"),
+        PublishLayerOperator(task_id="publish_marts", layer="marts"),
+        BuildLayerOperator(task_id="build_outcomes", layer="outcomes"),
+        PublishLayerOperator(task_id="publish_outcomes", layer="outcomes"),
+        BuildLayerOperator(task_id="build_audiences", layer="audiences"),
+        PublishLayerOperator(task_id="publish_audiences", layer="audiences"),
+        RunGateOperator(task_id="gate_audiences", door="audiences"),
+        CompleteNightOperator(task_id="complete_night"),
+        AnnounceOperator(task_id="announce_marts", asset=MARTS_BUILT),
+    )

@@ -1,0 +1,108 @@
+"""What the control schema says about the nights: which is served, which is under way, what is late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from recall.domain.errors import RecallError
+from recall.domain.home import Home
+from recall.warehouse.connection import connect
+
+
+@dataclass(frozen=True)
+class Build:
+    """One night that was tried.
+
+    Attributes:
+        build_id: Its number.
+        as_of_date: The last business day included.
+        state: running, failed, published or complete.
+        started_at: Instant in UTC.
+        finished_at: Instant in UTC; None while it runs or where it died.
+        is_full_rebuild: Whether every user was rebuilt.
+    """
+
+    build_id: int
+    as_of_date: date
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    is_full_rebuild: bool
+
+
+@dataclass(frozen=True)
+class LockState:
+    """Who holds the night lock.
+
+    Attributes:
+        holder: As the holder wrote itself.
+        expires_at: Instant in UTC at which the lease ends unless it is renewed.
+    """
+
+    holder: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class NightStatus:
+    """The nights at a glance.
+
+    Attributes:
+        served: The build that the public tables serve; None before the first night.
+        last: The build tried last; None before the first night.
+        lock: Who is at work now; None if nobody is.
+        load_count: Loads ended well so far.
+    """
+
+    served: Build | None
+    last: Build | None
+    lock: LockState | None
+    load_count: int
+
+
+_BUILD_COLUMNS = "build_id, as_of_date, state, started_at, finished_at, is_full_rebuild"
+
+
+def read_status(home: Home | None = None) -> NightStatus:
+    """Reads the control schema.
+
+    Args:
+        home: The home folder; default the current one.
+
+    Returns:
+        The nights at a glance.
+
+    Raises:
+        RecallError: The database does not answer; start it as the message says.
+    """
+    with connect("auditor", home=home) as database:
+        served = database.execute(
+            f"select {_BUILD_COLUMNS} from control.builds where published_at is not null order by build_id desc limit 1"
+        ).fetchone()
+        last = database.execute(
+            f"select {_BUILD_COLUMNS} from control.builds order by build_id desc limit 1"
+        ).fetchone()
+        lock = database.execute(
+            "select holder, expires_at from control.night_lock where expires_at > clock_timestamp()"
+        ).fetchone()
+        loads = database.execute("select count(*) from control.loads where state = 'done'").fetchone()
+    return NightStatus(
+        served=Build(*served) if served else None,
+        last=Build(*last) if last else None,
+        lock=LockState(*lock) if lock else None,
+        load_count=int(loads[0]) if loads else 0,
+    )
+
+
+def build_under_way() -> int:
+    """Returns the number of the build that control.night names.
+
+    Raises:
+        RecallError: No night was ever prepared.
+    """
+    with connect("transformer") as database:
+        row = database.execute("select build_id from control.night").fetchone()
+    if row is None:
+        raise RecallError("no night is under way", next_command="recall nightly --as-of 2026-01-31")
+    return int(row[0])

@@ -1,0 +1,1 @@
+"""Thin Airflow operators: each calls one function of the night."""

@@ -1,0 +1,133 @@
+"""The frame of every task: order, lock, progress and errors."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import asdict
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from airflow.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import Asset, BaseOperator, Context
+
+from recall.domain.errors import GateBlocked, RecallError, UsageError
+from recall.domain.progress import Progress, SilentProgress
+from recall.hooks import foreground, night_lock
+from recall.hooks.dbt import scrub
+from recall.operators.night_request import NightRequest
+from recall.operators.schedule import business_zone
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class RecallOperator(BaseOperator):
+    """Runs one function of the night under the night lock.
+
+    In a foreground run errors reach the command line as they are and the terminal shows the progress. Under a scheduler
+    a blocked gate fails without a retry, and the error is left as an XCom for whoever follows the run.
+    """
+
+    @abstractmethod
+    def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
+        """Does the task's work.
+
+        Args:
+            request: What the run was asked for.
+            progress: Whoever looks at it.
+
+        Returns:
+            Counts and short texts without personal values; they become the task's XCom and the terminal's remark.
+        """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Runs `work` for Airflow."""
+        run = foreground.current_run()
+        if run is not None:
+            with run.task(self.task_id):
+                return self._record(run, self._work_in(context, run.progress))
+        holder = night_lock.Holder(purpose=f"Airflow run {context['run_id']}", host="airflow", pid=0, started=0)
+        try:
+            with night_lock.hold(holder, keep=True):
+                return self._work_in(context, SilentProgress())
+        except RecallError as error:
+            context["ti"].xcom_push(key=foreground.ERROR_KEY, value=foreground.describe_error(error))
+            if isinstance(error, (GateBlocked, UsageError)):
+                raise AirflowFailException(error.message) from error
+            raise
+
+    def _record(self, run: foreground.ForegroundRun, result: dict[str, Any]) -> dict[str, Any]:
+        """Keeps the result for the command that started the run."""
+        run.results.setdefault(self.task_id, []).append(result)
+        return result
+
+    def _work_in(self, context: Context, progress: Progress) -> dict[str, Any]:
+        """Finds the run's order and works on it; a database's error loses the values of rows before it is logged."""
+        try:
+            return self.work(_request(context), progress)
+        except psycopg.Error as error:
+            raise RecallError(
+                f"{self.task_id}: the database refused: {scrub(str(error))}", next_command="recall doctor"
+            ) from None
+
+
+class AnnounceOperator(RecallOperator):
+    """Hands the night over to the next DAG: writes the order into the extra of its asset's event.
+
+    It skips itself, and so ends the chain, where the run was asked to stop after this DAG.
+
+    Args:
+        asset: What this DAG has made.
+    """
+
+    def __init__(self, *, asset: Asset, **kwargs: Any) -> None:
+        super().__init__(outlets=[asset], **kwargs)
+        self.asset = asset
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Writes the event's extra; touches nothing, and so needs no lock."""
+        request = _request(context)
+        if request.stop_after == self.dag_id:
+            raise AirflowSkipException(f"asked to stop after {self.dag_id}")
+        extra = request.extra()
+        context["outlet_events"][self.asset].extra = extra
+        return extra
+
+    def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
+        """Does nothing: the announcement is the event itself."""
+        return {}
+
+
+def _request(context: Context) -> NightRequest:
+    """Reads a run's order from its Airflow context."""
+    dag_run = context["dag_run"]
+    events = context["triggering_asset_events"]
+    return NightRequest.resolve(
+        conf=dag_run.conf or {},
+        triggering_extras=[event.extra for asset in events for event in events[asset]],
+        interval_start=dag_run.data_interval_start,
+        time_zone=business_zone(),
+    )
+
+
+def counts_of(summary: DataclassInstance) -> dict[str, Any]:
+    """Turns a summary into what an XCom can carry.
+
+    Args:
+        summary: A dataclass of numbers, texts, dates, paths and lists of those.
+    """
+    return {key: _plain(value) for key, value in asdict(summary).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Turns what JSON does not know into text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if isinstance(value, date | Path | Decimal | timedelta):
+        return str(value)
+    return value

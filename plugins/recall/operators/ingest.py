@@ -1,0 +1,55 @@
+"""Tasks of ingest_raw: definitions and files come in, and the first gate is passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.exceptions import AirflowSkipException
+
+from recall.domain.progress import Progress
+from recall.operators.base import RecallOperator, counts_of
+from recall.operators.night_request import NightRequest
+
+
+class LoadDefinitionsOperator(RecallOperator):
+    """Loads the workspace's dated definitions and campaigns."""
+
+    def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
+        """Calls the strict loaders of definitions and campaigns."""
+        from recall.domain.workspace import load_workspace
+        from recall.warehouse.campaigns import load_campaigns
+        from recall.warehouse.definitions import load_definitions
+
+        workspace = load_workspace()
+        with progress.stage("definitions") as stage:
+            version = load_definitions(workspace)
+            load_campaigns(workspace)
+            stage.note(f"version {version.definitions_version}" + (", new" if version.is_new else ""))
+        return {"definitions_version": version.definitions_version, "is_new": version.is_new}
+
+
+class LoadFilesOperator(RecallOperator):
+    """Loads the landing files."""
+
+    def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
+        """Calls the loader, which shows a stage for each file."""
+        from recall.domain.workspace import load_workspace
+        from recall.ingest.load import load_landing
+
+        summary = load_landing(load_workspace(), landing=request.landing, accept=request.accept, progress=progress)
+        return counts_of(summary)
+
+
+class RequireSourcesOperator(RecallOperator):
+    """Stops the night where a delivery is missing: missing orders look like churn and would become messages."""
+
+    def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
+        """Calls the check of rejected files and silent sources."""
+        from recall.domain.workspace import load_workspace
+        from recall.ingest.sources import require_sources
+
+        if request.as_of_date is None:
+            raise AirflowSkipException("this run only loads files")
+        with progress.stage("expected sources"):
+            require_sources(load_workspace(), request.as_of_date)
+        return {}

@@ -1,0 +1,58 @@
+"""What the DAGs share: assets, clock, retries and the form of a manual run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, CronDataIntervalTimetable, Param
+
+from recall.domain.errors import RecallError
+from recall.domain.workspace import load_workspace
+
+RAW_LOADED = Asset(name="raw_loaded", uri="recall://warehouse/raw")
+MARTS_BUILT = Asset(name="marts_built", uri="recall://warehouse/marts")
+AUDIENCES_EXPORTED = Asset(name="audiences_exported", uri="recall://warehouse/ledger")
+REPORT_PUBLISHED = Asset(name="report_published", uri="recall://warehouse/report")
+
+# A run before its start date ends as a success without a task, so the start lies before any data.
+START_DATE = datetime(1990, 1, 1, tzinfo=UTC)
+
+
+def business_zone() -> str:
+    """Returns the zone in which 03:30 is meant: the workspace's, or UTC as long as no workspace is chosen."""
+    try:
+        return load_workspace().business_time_zone
+    except RecallError:
+        return "UTC"
+
+
+def nightly() -> CronDataIntervalTimetable:
+    """Returns the clock of the chain's first DAG: 03:30 business time, an hour that exists on every day.
+
+    A plain cron string would give an empty interval, and the as-of date is the day on which the interval begins.
+    """
+    return CronDataIntervalTimetable("30 3 * * *", timezone=business_zone())
+
+
+def dag_settings(documentation: str | None) -> dict[str, Any]:
+    """Returns the arguments that every DAG of the night shares.
+
+    Args:
+        documentation: The DAG file's docstring, shown as the DAG's page.
+    """
+    return {
+        "start_date": START_DATE,
+        "catchup": False,
+        "max_active_runs": 1,
+        "is_paused_upon_creation": False,
+        "tags": ["recall"],
+        "doc_md": documentation,
+        # A database that restarts is worth a second try; a gate is not, and says so by failing at once.
+        "default_args": {"owner": "recall", "retries": 2, "retry_delay": timedelta(minutes=5)},
+        "params": {
+            "as_of_date": Param(None, type=["null", "string"], format="date", title="As-of date"),
+            "full_refresh": Param(False, type="boolean", title="Rebuild every user"),
+            "stop_after": Param("", type="string", title="Name of the DAG after which the chain ends"),
+        },
+    }
