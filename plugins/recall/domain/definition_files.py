@@ -12,6 +12,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from recall.domain.tables import TABLES
+
 Value = str | int | Decimal | bool | date | None
 
 SHIPPED_DIR = Path(__file__).parents[1] / "definitions"
@@ -30,22 +32,6 @@ PERSONA_MEASURES = ("order_count", "net_amount", "average_order_amount", "custom
 CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
 CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
 DELIVERY_CODES = ("smtp", "file_drop")
-LANDING_TABLES = (
-    "users",
-    "contacts",
-    "products",
-    "product_prices",
-    "orders",
-    "order_items",
-    "refunds",
-    "visits",
-    "feedback",
-    "consents",
-    "touches",
-    "receipts",
-    "redemptions",
-    "acquisition_costs",
-)
 
 
 @dataclass(frozen=True)
@@ -353,7 +339,7 @@ DEFINITION_FILES = (
     ),
     DefinitionFile(
         "sources",
-        (choice("table", LANDING_TABLES, database_name="table_name"), whole("max_silent_days", least=0)),
+        (choice("table", [table.name for table in TABLES], database_name="table_name"), whole("max_silent_days", least=0)),
         key=("table",),
         may_be_empty=True,
     ),
