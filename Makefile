@@ -33,12 +33,12 @@ lint: setup ## ruff, mypy and sqlfluff, without changing a file
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+	@.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests expectations
 
 format: setup ## let ruff and sqlfluff mend what they can mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
-	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests expectations
 
 # The two stamps below are what "already done" means: one per pinned uv, one newer than the lock.
 .tools/uv/version-$(UV_VERSION):

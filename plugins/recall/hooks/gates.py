@@ -1,8 +1,8 @@
 """The two doors of the warehouse: may this come in, and may this leave?
 
 Each door has suites of Great Expectations in `expectations/<door>/`. A suite is a JSON file that names its
-table; beside it a `.sql` file of the same name may say which rows of the table a night must look at. A door
-opens only when every suite was found, could be run and holds: whatever goes wrong on the way keeps it shut.
+table; the `.sql` file of the same name beside it says which rows of the table a night must look at. A door opens
+only when every suite was found, could be run and holds: whatever goes wrong on the way keeps it shut.
 
 What a check finds is kept as counts. No value of a row is asked of the database where it can be avoided, and
 none is stored, logged or put into an error.
@@ -20,7 +20,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from recall.domain.errors import GateBlocked
+from recall.domain.errors import GateBlocked, RecallError
 from recall.domain.home import PROJECT_ROOT, Home
 from recall.warehouse.connection import connect, dsn
 
@@ -32,7 +32,7 @@ Status = Literal["passed", "failed", "allowed", "crashed"]
 
 SUITES_DIR = PROJECT_ROOT / "expectations"
 SUITES: Mapping[Door, frozenset[str]] = {
-    "raw": frozenset({"deliveries", "orders", "order_items", "visits"}),
+    "raw": frozenset({"deliveries", "orders", "order_items", "visits", "consents"}),
     "audiences": frozenset({"members", "audience_sizes"}),
 }
 """The suites that each door must find; one that is lost must not be missed in silence."""
@@ -77,7 +77,7 @@ class Check:
             return f"{self.suite_name}: {self.description}"
         found = ""
         if self.failed_count is not None:
-            found = f" ({self.failed_count:,} of {self.checked_count or 0:,} rows do not)"
+            found = f" (not so in {self.failed_count:,} of {self.checked_count or 0:,} rows)"
         elif self.observed_value is not None:
             found = f" (found {self.observed_value:,.4g})"
         return f"{self.suite_name}: {self.description}{found}"
@@ -134,13 +134,16 @@ def run_gate(
             same night again.
     """
     try:
+        if door == "audiences":
+            _require_night(as_of_date, build_id, home)
         checks = _run_suites(door, suites_dir / door, home)
         result = _record(door, as_of_date, build_id, checks, home)
     except Exception as error:
-        # Whatever it is, an unanswered question is a no; its text is left out because it may quote a row.
+        # Whatever it is, an unanswered question is a no. A foreign text is left out: it may quote a row.
+        detail = error.message if isinstance(error, RecallError) else type(error).__name__
         raise GateBlocked(
-            f"The gate {door} for {as_of_date} could not be run ({type(error).__name__}); it stays closed.",
-            next_command="recall doctor",
+            f"The gate {door} for {as_of_date} could not be run and stays closed: {detail}",
+            next_command=error.next_command if isinstance(error, RecallError) else "recall doctor",
         ) from error
     if result.closed_by:
         raise _blocked(result)
@@ -166,6 +169,16 @@ def approve(door: Door, as_of_date: date, approved_by: str, *, home: Home | None
         )
 
 
+def _require_night(as_of_date: date, build_id: int | None, home: Home | None) -> None:
+    """Refuses to judge the audiences of another night than the one asked about."""
+    with connect(CHECKING_ROLE, home=home) as connection:
+        night = connection.execute("select as_of_date, build_id from control.night").fetchone()
+    if night is None or night[0] != as_of_date or build_id not in (None, night[1]):
+        raise RecallError(
+            f"the night under way is {night}, not {as_of_date} (build {build_id})", next_command="recall status"
+        )
+
+
 def _run_suites(door: Door, folder: Path, home: Home | None) -> list[Check]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
@@ -178,7 +191,7 @@ def _run_suites(door: Door, folder: Path, home: Home | None) -> list[Check]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     url = dsn(CHECKING_ROLE, home).replace("postgresql://", "postgresql+psycopg://", 1)
-    datasource = context.data_sources.add_sql(name="warehouse", connection_string=url)
+    datasource = context.data_sources.add_postgres(name="warehouse", connection_string=url)
     try:
         for name in sorted(found):
             checks.extend(_run_suite(datasource, folder / f"{name}.json"))
@@ -198,13 +211,9 @@ def _run_suite(datasource: SQLDatasource, path: Path) -> list[Check]:
         table = str(suite.meta["table"])
         if not suite.expectations:
             return [_crashed(name, "the suite expects nothing")]
-        rows = path.with_suffix(".sql")
-        schema, _, relation = table.partition(".")
-        asset = (
-            datasource.add_query_asset(name, query=rows.read_text(encoding="utf-8").strip())
-            if rows.is_file()
-            else datasource.add_table_asset(name, table_name=relation, schema_name=schema)
-        )
+        # A query asset has to begin with select, and a file may begin with a comment or with a CTE.
+        query = f"select * from (\n{path.with_suffix('.sql').read_text(encoding='utf-8')}\n) as checked_rows"
+        asset = datasource.add_query_asset(name, query=query)
         batch = asset.add_batch_definition_whole_table(name).get_batch()
         validation = batch.validate(suite, result_format=RESULT_FORMAT)
         checks = [_check(name, table, result) for result in validation.results]

@@ -1,0 +1,129 @@
+-- One row per campaign and step that selected somebody tonight or usually does: how many, and is that unusual?
+-- Usual is the median of the nights before, counted once half of usual_audience_days were built. A difference is
+-- unusual if it is over the dated rate and also over three standard deviations of chance (of a count that is
+-- usually n: sqrt(n)), so that a step with a handful of members does not ask every night.
+with
+
+night as (
+
+    select
+        night.as_of_date + 1 as selected_date,
+        rules.max_audience_rate,
+        rules.max_audience_change_rate,
+        rules.usual_audience_days
+    from control.night
+    cross join lateral (
+        select *
+        from definitions.gate_rules
+        where gate_rules.valid_from <= night.as_of_date
+        order by gate_rules.valid_from desc
+        limit 1
+    ) as rules
+
+),
+
+past_nights as (
+
+    select distinct builds.as_of_date + 1 as selected_date
+    from control.builds
+    cross join night
+    where
+        builds.state = 'complete'
+        and builds.as_of_date + 1 < night.selected_date
+        and builds.as_of_date + 1 >= night.selected_date - night.usual_audience_days
+
+),
+
+counted as (
+
+    select
+        members.campaign_id,
+        members.step_number,
+        members.selected_date,
+        count(*) filter (where not members.is_global_holdout and not members.is_campaign_holdout) as member_count
+    from audiences.aud_recall_members as members
+    cross join night
+    where
+        members.selected_date = night.selected_date
+        or members.selected_date in (select past_nights.selected_date from past_nights)
+    group by
+        members.campaign_id,
+        members.step_number,
+        members.selected_date
+
+),
+
+steps as (
+
+    select distinct
+        counted.campaign_id,
+        counted.step_number
+    from counted
+
+),
+
+usual as (
+
+    select
+        steps.campaign_id,
+        steps.step_number,
+        percentile_cont(0.5) within group (order by coalesce(counted.member_count, 0)) as usual_count
+    from steps
+    cross join past_nights
+    left join counted
+        on
+            steps.campaign_id = counted.campaign_id
+            and steps.step_number = counted.step_number
+            and past_nights.selected_date = counted.selected_date
+    group by
+        steps.campaign_id,
+        steps.step_number
+    having count(*) * 2 >= (select night.usual_audience_days from night)
+
+),
+
+customers as (
+
+    select count(distinct flags.user_id) as customer_count
+    from marts.fct_churn_flags as flags
+
+),
+
+compared as (
+
+    select
+        steps.campaign_id,
+        steps.step_number,
+        coalesce(tonight.member_count, 0) as member_count,
+        usual.usual_count,
+        sum(coalesce(tonight.member_count, 0)) over () as night_count
+    from steps
+    cross join night
+    left join counted as tonight
+        on
+            steps.campaign_id = tonight.campaign_id
+            and steps.step_number = tonight.step_number
+            and night.selected_date = tonight.selected_date
+    left join usual
+        on
+            steps.campaign_id = usual.campaign_id
+            and steps.step_number = usual.step_number
+
+)
+
+select
+    compared.campaign_id,
+    compared.step_number,
+    compared.member_count,
+    compared.usual_count,
+    compared.night_count,
+    customers.customer_count,
+    compared.night_count > night.max_audience_rate * customers.customer_count as is_too_large,
+    coalesce(
+        abs(compared.member_count - compared.usual_count) > night.max_audience_change_rate * compared.usual_count
+        and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count),
+        false
+    ) as is_unusual
+from compared
+cross join night
+cross join customers
