@@ -7,6 +7,7 @@ has a SQLite file of its own that the next run throws away; what must outlive a 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import shutil
 import signal
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -175,14 +177,12 @@ def _prepare_dags(home: Home) -> dict[str, DAG]:
     folder = airflow_settings.foreground_dir(home)
     folder.mkdir(parents=True, exist_ok=True)
     is_imported = "airflow.settings" in sys.modules
-    from airflow import settings
-    from airflow.logging_config import configure_logging
-
+    settings = _airflow("settings")
     if is_imported:
         # Another run of this process, or another home: what Airflow read at its import is out of date.
         settings.dispose_orm(do_log=False)
         settings.configure_vars()
-        configure_logging()
+        _airflow("logging_config").configure_logging()
     _make_metadata(folder)
     settings.configure_orm()
     from airflow.dag_processing.dagbag import DagBag
@@ -199,23 +199,26 @@ def _prepare_dags(home: Home) -> dict[str, DAG]:
 
 def _make_metadata(folder: Path) -> None:
     """Puts an empty metadata database in place, from a copy where one was made before by this Airflow."""
-    from airflow import __version__, settings
-    from airflow.utils.db import initdb
-
+    settings = _airflow("settings")
     database = airflow_settings.foreground_database(folder)
-    template = folder / f"empty-{__version__}.db"
+    template = folder / f"empty-{version('apache-airflow')}.db"
     for leftover in folder.glob(f"{database.name}*"):
         leftover.unlink()
     if template.is_file():
         shutil.copyfile(template, database)
         return
     settings.configure_orm()
-    initdb()
+    _airflow("utils.db").initdb()
     settings.dispose_orm(do_log=False)
     draft = template.with_suffix(".part")
     with contextlib.closing(sqlite3.connect(database)) as made, contextlib.closing(sqlite3.connect(draft)) as copy:
         made.backup(copy)
     draft.rename(template)
+
+
+def _airflow(module: str) -> Any:
+    """Imports one of Airflow's modules whose functions carry no types, no earlier than it is needed."""
+    return importlib.import_module(f"airflow.{module}")
 
 
 def _in_asset_order(dags: Mapping[str, DAG]) -> list[str]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from recall.domain.errors import RecallError
 from recall.domain.home import Home
 from recall.warehouse.connection import connect
+
+if TYPE_CHECKING:
+    from recall.hooks.gates import Door
 
 
 @dataclass(frozen=True)
@@ -106,3 +110,24 @@ def build_under_way() -> int:
     if row is None:
         raise RecallError("no night is under way", next_command="recall nightly --as-of 2026-01-31")
     return int(row[0])
+
+
+def closed_doors(as_of_date: date) -> list[Door]:
+    """Returns the doors whose last gate for a day stayed closed.
+
+    Args:
+        as_of_date: The last business day that the night includes.
+
+    Returns:
+        raw before audiences.
+    """
+    doors: tuple[Door, ...] = ("raw", "audiences")
+    with connect("auditor") as database:
+        rows = database.execute(
+            "select distinct door from control.gate_results as results"
+            " where as_of_date = %s and status in ('failed', 'crashed') and gate_run_id ="
+            " (select max(gate_run_id) from control.gate_results where door = results.door and as_of_date = %s)",
+            (as_of_date, as_of_date),
+        ).fetchall()
+    closed = {row[0] for row in rows}
+    return [door for door in doors if door in closed]

@@ -1,0 +1,180 @@
+"""Commands of the night: load, nightly, plan, export, report."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recall.cli.database_commands import ensure_database
+from recall.cli.options import EXIT_CODES, AsOf, DryRun, last_complete_day, require_date, served_day
+from recall.cli.terminal import RichProgress, errors, output, show_next, show_table
+from recall.domain.errors import UsageError
+from recall.domain.home import current_home
+from recall.domain.workspace import load_workspace
+from recall.hooks import foreground
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this module's commands."""
+    for command in (load, nightly, plan, export, report):
+        app.command(epilog=EXIT_CODES)(command)
+
+
+def load(
+    landing: Annotated[
+        Path | None, typer.Option("--landing", help="Folder of delivered files; default the workspace's own.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option("--accept", help="Go on without this rejected file; may be given several times.")
+    ] = None,
+) -> None:
+    """Load what was delivered: definitions, campaigns and landing files, with progress; rejected files end with 3."""
+    if landing is not None and not landing.is_dir():
+        raise UsageError(f"{landing} is not a folder")
+    conf = {"landing": str(landing.resolve()) if landing else None, "accept": list(accept or [])}
+    results = run_chain(None, dag_ids=("ingest_raw",), conf=conf)
+    show_load(results)
+    show_next("recall nightly --as-of 2026-01-31")
+
+
+def nightly(
+    as_of: AsOf = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild every user.")] = False,
+    export_too: Annotated[
+        bool, typer.Option("--export/--no-export", help="Send what the night selected, or stop before that.")
+    ] = True,
+) -> None:
+    """Run the night: load, build, gates, export, report; by default for the last complete business day."""
+    day = as_of or last_complete_day(load_workspace())
+    dag_ids = foreground.CHAIN if export_too else foreground.CHAIN[:2]
+    results = run_chain(day, dag_ids=dag_ids, conf={"full_refresh": full_refresh})
+    show_load(results)
+    show_exports(results)
+    show_report(results)
+    show_next("recall status", f"recall plan --as-of {day}" if not export_too else f"recall report --as-of {day}")
+
+
+def plan(as_of: AsOf = None) -> None:
+    """Show what an export would add, drop, leave and cost; nothing is sent."""
+    from recall.cli.plan_table import show_plan
+    from recall.hooks import delivery
+
+    day = as_of or served_day()
+    show_plan(delivery.plan(day))
+    show_next(f"recall export --as-of {day}")
+
+
+def export(
+    as_of: AsOf = None,
+    dry_run: DryRun = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Accept what a gate found unusual for that day, build again and send.")
+    ] = False,
+) -> None:
+    """Send what the night selected; the same day twice sends nothing more."""
+    day = require_date(as_of, "recall export --as-of 2026-01-31")
+    if approve:
+        _approve(day)
+    dag_ids = foreground.CHAIN if approve else ("export_audiences",)
+    results = run_chain(day, dag_ids=dag_ids, conf={"dry_run": dry_run})
+    show_exports(results)
+    show_report(results)
+
+
+def report(as_of: AsOf = None) -> None:
+    """Write the report page for a day and print its path."""
+    from recall.report.page import write_report
+
+    path = write_report(as_of or served_day(), current_home())
+    output().print(str(path), soft_wrap=True)
+
+
+def run_chain(
+    as_of_date: date | None, *, dag_ids: Sequence[str], conf: Mapping[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    """Runs DAGs with progress on the terminal, the database started first if it is down.
+
+    Args:
+        as_of_date: The last business day included; None for a load alone.
+        dag_ids: Which DAGs.
+        conf: More of the run's order.
+
+    Returns:
+        What each task returned, by task id.
+    """
+    load_workspace()
+    home = current_home()
+    progress = RichProgress()
+    with interruptible():
+        ensure_database(home, progress)
+        return foreground.run_chain(as_of_date, dag_ids=dag_ids, conf=conf, progress=progress, home=home)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turns an interruption into a plain message and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        reason = "asked to end" if isinstance(error, foreground.Interrupted) else "interrupted"
+        errors().print(f"{reason}: nothing half-done is served; the same command starts again where it must.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def show_load(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Prints the sums of the load.
+
+    Args:
+        results: What the tasks returned.
+    """
+    for summary in results.get("load_files", []):
+        counts = {
+            key: value for key, value in summary.items() if isinstance(value, int) and not isinstance(value, bool)
+        }
+        output().print("Load: " + ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in counts.items()))
+
+
+def show_exports(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Prints one row per channel that was exported.
+
+    Args:
+        results: What the tasks returned.
+    """
+    summaries = results.get("export_channel", [])
+    if summaries:
+        columns = [key for key, value in summaries[0].items() if not isinstance(value, dict | list)]
+        show_table(
+            [key.replace("_", " ") for key in columns], [[each.get(key) for key in columns] for each in summaries]
+        )
+    elif "list_channels" in results:
+        output().print("Export: no channel has anything to send.")
+
+
+def show_report(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Prints where the report is.
+
+    Args:
+        results: What the tasks returned.
+    """
+    for summary in results.get("write_report", []):
+        output().print(f"Report: {summary['path']}", soft_wrap=True)
+
+
+def _approve(day: date) -> None:
+    """Stores that a person accepts the unusual figures of the doors that are closed for a day."""
+    from recall.hooks.gates import approve
+    from recall.hooks.night_status import closed_doors
+
+    doors = closed_doors(day)
+    if not doors:
+        raise UsageError(f"no gate is closed for {day}, so there is nothing to approve")
+    for door in doors:
+        approve(door, day, getpass.getuser())
