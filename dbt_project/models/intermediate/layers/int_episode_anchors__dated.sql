@@ -1,0 +1,165 @@
+-- One row per episode of a changed user and period in which its last visit and its last order stand still.
+with
+
+episodes as (
+
+    select
+        user_id,
+        line_id,
+        episode_number,
+        last_key_date,
+        lapsed_date,
+        returned_date
+    from {{ ref('int_lapse_episodes__delta') }}
+
+),
+
+lapsed_customers as (
+
+    select
+        user_id,
+        line_id
+    from episodes
+    group by
+        user_id,
+        line_id
+
+),
+
+user_days as (
+
+    select
+        user_days.user_id,
+        user_days.line_id,
+        user_days.activity_date,
+        user_days.visit_count,
+        user_days.order_count,
+        {{ days_between("cast('1970-01-01' as date)", 'user_days.activity_date') }} as day_number
+    from {{ ref('int_user_days__tonight') }} as user_days
+    inner join lapsed_customers
+        on
+            user_days.user_id = lapsed_customers.user_id
+            and user_days.line_id = lapsed_customers.line_id
+
+),
+
+visit_days as (
+
+    select
+        user_id,
+        line_id,
+        activity_date,
+        lead(activity_date) over (partition by user_id, line_id order by day_number) as next_visit_date,
+        coalesce(sum(visit_count) over (
+            partition by user_id, line_id
+            order by day_number
+            range between 7 preceding and 1 preceding
+        ), 0) as visit_count_7d
+    from user_days
+    where visit_count > 0
+
+),
+
+order_days as (
+
+    select
+        user_id,
+        line_id,
+        activity_date,
+        lead(activity_date) over (partition by user_id, line_id order by day_number) as next_order_date,
+        coalesce(sum(order_count) over (
+            partition by user_id, line_id
+            order by day_number
+            range between 30 preceding and 1 preceding
+        ), 0) as order_count_30d
+    from user_days
+    where order_count > 0
+
+),
+
+first_visits as (
+
+    select
+        user_id,
+        line_id,
+        min(activity_date) as first_visit_date
+    from visit_days
+    group by
+        user_id,
+        line_id
+
+),
+
+-- What the last visit is, from its date on and until the next one; before the first visit there is none.
+visit_states as (
+
+    select
+        user_id,
+        line_id,
+        activity_date as last_visit_date,
+        visit_count_7d,
+        next_visit_date
+    from visit_days
+
+    union all
+
+    select
+        lapsed_customers.user_id,
+        lapsed_customers.line_id,
+        cast(null as date) as last_visit_date,
+        cast(null as bigint) as visit_count_7d,
+        first_visits.first_visit_date as next_visit_date
+    from lapsed_customers
+    left join first_visits
+        on
+            lapsed_customers.user_id = first_visits.user_id
+            and lapsed_customers.line_id = first_visits.line_id
+
+),
+
+-- An order always is a key day, so none falls into an episode: the last one before it stays the last one.
+final as (
+
+    select
+        episodes.user_id,
+        episodes.line_id,
+        episodes.episode_number,
+        episodes.last_key_date,
+        greatest(episodes.lapsed_date, visit_states.last_visit_date) as valid_from,
+        least(episodes.returned_date, visit_states.next_visit_date) as valid_to,
+        visit_states.last_visit_date,
+        cast(visit_states.visit_count_7d as integer) as visit_count_7d_before_last_visit,
+        order_days.activity_date as last_order_date,
+        cast(order_days.order_count_30d as integer) as order_count_30d_before_last_order
+    from episodes
+    inner join visit_states
+        on
+            episodes.user_id = visit_states.user_id
+            and episodes.line_id = visit_states.line_id
+            and (visit_states.next_visit_date is null or episodes.lapsed_date < visit_states.next_visit_date)
+            and (
+                episodes.returned_date is null
+                or visit_states.last_visit_date is null
+                or episodes.returned_date > visit_states.last_visit_date
+            )
+    inner join order_days
+        on
+            episodes.user_id = order_days.user_id
+            and episodes.line_id = order_days.line_id
+            and episodes.last_key_date >= order_days.activity_date
+            and (order_days.next_order_date is null or episodes.last_key_date < order_days.next_order_date)
+
+)
+
+select
+    user_id,
+    line_id,
+    episode_number,
+    last_key_date,
+    valid_from,
+    valid_to,
+    last_visit_date,
+    visit_count_7d_before_last_visit,
+    last_order_date,
+    order_count_30d_before_last_order
+from final

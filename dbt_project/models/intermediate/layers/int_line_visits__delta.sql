@@ -1,0 +1,17 @@
+-- One row per line that has a visit up to D, of whomever: its first one.
+with
+
+user_line_visits as (
+
+    select
+        line_id,
+        first_visit_date
+    from {{ tonight('int_user_line_visits', ['line_id', 'first_visit_date']) }} as visits
+
+)
+
+select
+    line_id,
+    min(first_visit_date) as first_visit_date
+from user_line_visits
+group by line_id

@@ -1,0 +1,35 @@
+-- The layers of D hold exactly the episodes that are open on D.
+with
+
+open_episodes as (
+
+    select
+        line_id,
+        count(*) as open_count
+    from {{ tonight('fct_lapse_episodes', ['line_id', 'is_open']) }} as episodes
+    where is_open
+    group by line_id
+
+),
+
+counted as (
+
+    select
+        line_id,
+        sum(user_count) as open_count
+    from {{ ref('int_layer_distribution__delta') }}
+    where
+        as_of_date = {{ as_of_date() }}
+        and dimension_code = 'layer'
+    group by line_id
+
+)
+
+select
+    coalesce(open_episodes.line_id, counted.line_id) as line_id,
+    open_episodes.open_count,
+    counted.open_count as counted_count
+from open_episodes
+full join counted
+    on open_episodes.line_id = counted.line_id
+where coalesce(open_episodes.open_count, 0) <> coalesce(counted.open_count, 0)
