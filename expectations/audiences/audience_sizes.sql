@@ -1,7 +1,7 @@
 -- One row per campaign and step that selected somebody tonight or usually does: how many, and is that unusual?
--- Usual is the median of the nights before, counted once half of usual_audience_days were built. A difference is
--- unusual if it is over the dated rate and also over three standard deviations of chance (of a count that is
--- usually n: sqrt(n)), so that a step with a handful of members does not ask every night.
+-- Usual is the median of the nights before, counted once half of usual_audience_days were built. Both limits must be
+-- passed by more than three standard deviations of chance (sqrt(n) for a count that is usually n, sqrt(n p (1 - p))
+-- for a share p of n), so that a shop with a handful of members is not asked every night.
 with
 
 night as (
@@ -82,10 +82,11 @@ usual as (
 
 ),
 
-customers as (
+lapsed as (
 
-    select count(distinct flags.user_id) as customer_count
-    from marts.fct_churn_flags as flags
+    select count(distinct episodes.user_id) as lapsed_count
+    from marts.fct_lapse_episodes as episodes
+    where episodes.is_open
 
 ),
 
@@ -117,8 +118,9 @@ select
     compared.member_count,
     compared.usual_count,
     compared.night_count,
-    customers.customer_count,
-    compared.night_count > night.max_audience_rate * customers.customer_count as is_too_large,
+    lapsed.lapsed_count,
+    compared.night_count > night.max_audience_rate * lapsed.lapsed_count
+    + 3 * sqrt(night.max_audience_rate * (1 - night.max_audience_rate) * lapsed.lapsed_count) as is_too_large,
     coalesce(
         abs(compared.member_count - compared.usual_count) > night.max_audience_change_rate * compared.usual_count
         and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count),
@@ -126,4 +128,4 @@ select
     ) as is_unusual
 from compared
 cross join night
-cross join customers
+cross join lapsed

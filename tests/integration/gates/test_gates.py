@@ -30,7 +30,6 @@ MEMBERS = """
         episode_number integer, reason_code text
     );
     create table marts.fct_lapse_episodes (user_id text, line_id text, last_key_date date, is_open boolean);
-    create table marts.fct_churn_flags (user_id text, line_id text);
 """
 LAST_KEY = date(2026, 2, 1)
 
@@ -44,7 +43,7 @@ def owner(warehouse: Any) -> Any:
 
 @pytest.fixture
 def night(warehouse: Any, owner: psycopg.Connection) -> int:
-    """A night for AS_OF with an empty audience, twenty customers and the shipped limits; its build's number."""
+    """A night for AS_OF with an empty audience and the shipped limits; its build's number."""
     build_id = _build(owner, AS_OF, "published")
     owner.execute(
         "insert into control.night (build_id, as_of_date, previous_load_id, load_id, definitions_version,"
@@ -52,12 +51,10 @@ def night(warehouse: Any, owner: psycopg.Connection) -> int:
         " values (%s, %s, 0, 0, '', '', true, 'Asia/Shanghai', 'CNY', 0.05)",
         (build_id, AS_OF),
     )
-    # Half of the customers at most; 50 % more or fewer than the median of 14 nights.
+    # Half of the lapsed at most; 50 % more or fewer than the median of 14 nights.
     owner.execute("insert into definitions.gate_rules values (0.5, 0.5, 14, '1970-01-01')")
     with warehouse.connect("transformer", autocommit=True) as transformer:
         transformer.execute(MEMBERS)
-    for number in range(20):
-        owner.execute("insert into marts.fct_churn_flags values (%s, 'all')", (f"u{number}",))
     return build_id
 
 
@@ -204,9 +201,8 @@ def test_audiences_door_each_member_who_must_not_leave_is_told_by_its_own_check(
     # Sent the same step for the lapse before this one.
     _member(owner, "u16")
     _sent(owner, "u16", LAST_KEY - timedelta(days=1))
-    # Seventeen more customers, so that the size of this audience is no question.
-    for number in range(17):
-        owner.execute("insert into marts.fct_churn_flags values (%s, 'all')", (f"x{number}",))
+    # More lapsed users, so that the size of this audience is no question.
+    _lapsed(owner, 60)
 
     _, result = _run_blocked("audiences", night)
 
@@ -227,8 +223,10 @@ def test_audiences_door_each_member_who_must_not_leave_is_told_by_its_own_check(
     assert unique == [2, 2]
 
 
-def test_audiences_door_more_than_half_of_the_customers_asks_a_person(owner: psycopg.Connection, night: int) -> None:
-    for number in range(11):
+def test_audiences_door_more_than_half_of_the_lapsed_asks_a_person(owner: psycopg.Connection, night: int) -> None:
+    # Half of 60 is 30, and chance may add 3 x sqrt(60 x 0.5 x 0.5) = 11.6: 41 pass, 42 do not.
+    _lapsed(owner, 60)
+    for number in range(42):
         _member(owner, f"u{number}")
 
     blocked, result = _run_blocked("audiences", night)
@@ -243,9 +241,10 @@ def test_audiences_door_more_than_half_of_the_customers_asks_a_person(owner: psy
 
 
 def test_audiences_door_held_out_members_do_not_count_as_written_to(owner: psycopg.Connection, night: int) -> None:
-    for number in range(10):
+    _lapsed(owner, 60)
+    for number in range(41):
         _member(owner, f"u{number}")
-    for number in range(10, 14):
+    for number in range(41, 50):
         _member(owner, f"u{number}", is_campaign_holdout=True)
 
     assert run_gate("audiences", AS_OF, night).closed_by == ()
@@ -266,9 +265,7 @@ def test_audiences_door_held_out_members_do_not_count_as_written_to(owner: psyco
 def test_audiences_door_far_from_the_usual_size_asks_a_person(
     owner: psycopg.Connection, night: int, usual: int, tonight: int, is_unusual: bool
 ) -> None:
-    owner.execute(
-        "insert into marts.fct_churn_flags select 'y' || number, 'all' from generate_series(1, 200) as number"
-    )
+    _lapsed(owner, 200)
     for days_ago in range(1, 8):
         _build(owner, AS_OF - timedelta(days=days_ago), "complete", is_published=True)
         _members(owner, usual, SELECTED - timedelta(days=days_ago))
@@ -282,9 +279,7 @@ def test_audiences_door_far_from_the_usual_size_asks_a_person(
 
 
 def test_audiences_door_too_few_nights_before_has_no_usual_size(owner: psycopg.Connection, night: int) -> None:
-    owner.execute(
-        "insert into marts.fct_churn_flags select 'y' || number, 'all' from generate_series(1, 200) as number"
-    )
+    _lapsed(owner, 200)
     for days_ago in range(1, 7):
         _build(owner, AS_OF - timedelta(days=days_ago), "complete", is_published=True)
         _members(owner, 40, SELECTED - timedelta(days=days_ago))
@@ -500,6 +495,15 @@ def _members(connection: psycopg.Connection, count: int, selected_date: date) ->
     for number in range(count):
         user_id = f"{selected_date}_{number}"
         _member(connection, user_id, selected_date=selected_date)
+
+
+def _lapsed(connection: psycopg.Connection, count: int) -> None:
+    """Makes that many users have an open episode, u0 and on."""
+    connection.execute(
+        "insert into marts.fct_lapse_episodes select 'u' || number, 'all', '2026-01-01', true"
+        " from generate_series(0, %s - 1) as number",
+        (count,),
+    )
 
 
 def _consent(connection: psycopg.Connection, user_id: str, *, is_opted_in: bool, changed_at: str) -> None:
