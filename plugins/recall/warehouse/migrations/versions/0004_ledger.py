@@ -88,12 +88,20 @@ CAMPAIGNS = (
 
 CONTACT_POINTS = (
     """
+    create table pii.contact_keys (
+        key_version integer primary key,
+        fingerprint text not null,
+        first_used_at timestamptz not null default clock_timestamp()
+    );
+    comment on table pii.contact_keys is
+        'One row per key that came into use for contact hashes, told apart by a hash of it; the keys are not here.';
+
     create table pii.contact_points (
         contact_id text primary key,
         contact_code text not null check (contact_code in ('phone', 'email', 'wechat_openid', 'postal_address')),
         contact_value text not null,
         contact_hash text not null,
-        key_version integer not null,
+        key_version integer not null references pii.contact_keys,
         created_at timestamptz not null default clock_timestamp(),
         unique (contact_code, contact_hash, key_version)
     );
@@ -129,9 +137,11 @@ CONTACT_POINTS = (
     comment on table pii.contact_refreshes is
         'One row per refresh of the contact points: how far it saw, users that changed, values that were unusable.';
 
-    grant select, insert, update on pii.contact_points to recall_loader;
-    grant select, insert, update, delete on pii.user_contact_points, pii.person_groups to recall_loader;
-    grant select, insert on pii.contact_refreshes to recall_loader;
+    -- The loader refreshes the planner's statistics of what it fills, which only an owner may do.
+    alter table pii.contact_points owner to recall_loader;
+    alter table pii.user_contact_points owner to recall_loader;
+    alter table pii.person_groups owner to recall_loader;
+    grant select, insert on pii.contact_keys, pii.contact_refreshes to recall_loader;
     grant select on pii.user_contact_points, pii.person_groups to recall_transformer, recall_exporter;
     grant select on pii.contact_points to recall_exporter;
     """,

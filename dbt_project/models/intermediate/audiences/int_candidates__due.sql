@@ -1,0 +1,219 @@
+-- One row per campaign step and lapse episode that it is due for on the as-of date, returned episodes included.
+{{ config(materialized='table', post_hook=analyze(this)) }}
+
+with
+
+campaigns as (
+
+    select
+        campaign_id,
+        campaign_version,
+        priority,
+        cool_down_days,
+        holdout_hash_end
+    from {{ source('definitions', 'campaigns') }}
+    where is_current
+
+),
+
+steps as (
+
+    select
+        campaign_id,
+        campaign_version,
+        step_number,
+        due_from_days,
+        due_until_days
+    from {{ source('definitions', 'campaign_steps') }}
+
+),
+
+targets as (
+
+    select
+        campaign_id,
+        campaign_version,
+        target_type,
+        target_code
+    from {{ source('definitions', 'campaign_targets') }}
+
+),
+
+episodes as (
+
+    select
+        user_id,
+        line_id,
+        episode_number,
+        last_key_date,
+        lapsed_date,
+        returned_date,
+        -- The last day on which the episode was open tells the layer of one that has returned.
+        case when is_open then {{ as_of_date() }} else {{ add_days('returned_date', -1) }} end as last_open_date,
+        is_open
+    from {{ ref('fct_lapse_episodes') }}
+
+),
+
+layer_spans as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date,
+        valid_from,
+        valid_to,
+        layer_code
+    from {{ ref('int_layer_spans') }}
+
+),
+
+personas as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date,
+        persona_code
+    from {{ ref('int_churned_personas') }}
+
+),
+
+layer_campaigns as (
+
+    select
+        campaign_id,
+        campaign_version
+    from targets
+    where target_type = 'layer'
+    group by
+        campaign_id,
+        campaign_version
+
+),
+
+persona_campaigns as (
+
+    select
+        campaign_id,
+        campaign_version
+    from targets
+    where target_type = 'persona'
+    group by
+        campaign_id,
+        campaign_version
+
+),
+
+due_episodes as (
+
+    select
+        campaigns.campaign_id,
+        campaigns.campaign_version,
+        campaigns.priority,
+        campaigns.cool_down_days,
+        campaigns.holdout_hash_end,
+        steps.step_number,
+        episodes.user_id,
+        episodes.line_id,
+        episodes.episode_number,
+        episodes.last_key_date,
+        episodes.lapsed_date,
+        episodes.last_open_date,
+        episodes.is_open
+    from campaigns
+    inner join steps
+        on
+            campaigns.campaign_id = steps.campaign_id
+            and campaigns.campaign_version = steps.campaign_version
+    inner join targets
+        on
+            campaigns.campaign_id = targets.campaign_id
+            and campaigns.campaign_version = targets.campaign_version
+            and targets.target_type = 'line'
+    inner join episodes
+        on
+            targets.target_code = episodes.line_id
+            and episodes.lapsed_date <= {{ add_days(as_of_date(), '-steps.due_from_days') }}
+            and episodes.lapsed_date > {{ add_days(as_of_date(), '-steps.due_until_days') }}
+
+),
+
+final as (
+
+    select
+        due_episodes.campaign_id,
+        due_episodes.campaign_version,
+        due_episodes.priority,
+        due_episodes.cool_down_days,
+        due_episodes.holdout_hash_end,
+        due_episodes.step_number,
+        due_episodes.user_id,
+        due_episodes.line_id,
+        due_episodes.episode_number,
+        due_episodes.last_key_date,
+        due_episodes.lapsed_date,
+        due_episodes.is_open
+    from due_episodes
+    left join layer_campaigns
+        on
+            due_episodes.campaign_id = layer_campaigns.campaign_id
+            and due_episodes.campaign_version = layer_campaigns.campaign_version
+    left join persona_campaigns
+        on
+            due_episodes.campaign_id = persona_campaigns.campaign_id
+            and due_episodes.campaign_version = persona_campaigns.campaign_version
+    where
+        (
+            layer_campaigns.campaign_id is null
+            or exists (
+                select 1
+                from layer_spans
+                inner join targets
+                    on
+                        targets.campaign_id = due_episodes.campaign_id
+                        and targets.campaign_version = due_episodes.campaign_version
+                        and targets.target_type = 'layer'
+                        and targets.target_code = layer_spans.layer_code
+                where
+                    layer_spans.user_id = due_episodes.user_id
+                    and layer_spans.line_id = due_episodes.line_id
+                    and layer_spans.last_key_date = due_episodes.last_key_date
+                    and layer_spans.valid_from <= due_episodes.last_open_date
+                    and (layer_spans.valid_to is null or due_episodes.last_open_date < layer_spans.valid_to)
+            )
+        )
+        and (
+            persona_campaigns.campaign_id is null
+            or exists (
+                select 1
+                from personas
+                inner join targets
+                    on
+                        targets.campaign_id = due_episodes.campaign_id
+                        and targets.campaign_version = due_episodes.campaign_version
+                        and targets.target_type = 'persona'
+                        and targets.target_code = personas.persona_code
+                where
+                    personas.user_id = due_episodes.user_id
+                    and personas.line_id = due_episodes.line_id
+                    and personas.last_key_date = due_episodes.last_key_date
+            )
+        )
+
+)
+
+select
+    campaign_id,
+    campaign_version,
+    priority,
+    cool_down_days,
+    holdout_hash_end,
+    step_number,
+    user_id,
+    line_id,
+    episode_number,
+    last_key_date,
+    lapsed_date,
+    is_open
+from final
