@@ -165,7 +165,14 @@ def _execute(database: psycopg.Connection, query: str) -> None:
     except psycopg.Error as error:
         message = error.diag.message_primary or str(error).strip()
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
-        raise RecallError(f"the database refused the query: {message}{hint}") from error
+        raise RecallError(
+            f"the database refused the query: {message}{hint}",
+            next_command=(
+                "recall sql --role auditor, which reads everything but contacts"
+                if isinstance(error, psycopg.errors.InsufficientPrivilege)
+                else None
+            ),
+        ) from error
     if cursor.description is None:
         output().print(cursor.statusmessage or "done")
         return

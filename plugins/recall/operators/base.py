@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from airflow.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.progress import Progress, SilentProgress

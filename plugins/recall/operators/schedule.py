@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronDataIntervalTimetable, Param
+from airflow.sdk import Asset, CronTriggerTimetable, Param
 
 from recall.domain.errors import RecallError
 from recall.domain.workspace import load_workspace
@@ -14,9 +14,6 @@ RAW_LOADED = Asset(name="raw_loaded", uri="recall://warehouse/raw")
 MARTS_BUILT = Asset(name="marts_built", uri="recall://warehouse/marts")
 AUDIENCES_EXPORTED = Asset(name="audiences_exported", uri="recall://warehouse/ledger")
 REPORT_PUBLISHED = Asset(name="report_published", uri="recall://warehouse/report")
-
-# A run before its start date ends as a success without a task, so the start lies before any data.
-START_DATE = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 def business_zone() -> str:
@@ -27,12 +24,16 @@ def business_zone() -> str:
         return "UTC"
 
 
-def nightly() -> CronDataIntervalTimetable:
+def nightly() -> CronTriggerTimetable:
     """Returns the clock of the chain's first DAG: 03:30 business time, an hour that exists on every day.
 
-    A plain cron string would give an empty interval, and the as-of date is the day on which the interval begins.
+    The as-of date is the day on which the interval begins, so it must not be empty as a plain cron string's is; the
+    night before 03:30 always begins on the day before, also where a clock change makes it an hour longer or shorter.
+    A scheduler that is started waits for the next 03:30: an interval timetable would run, and send, at once.
     """
-    return CronDataIntervalTimetable("30 3 * * *", timezone=business_zone())
+    return CronTriggerTimetable(
+        "30 3 * * *", timezone=business_zone(), interval=timedelta(days=1), run_immediately=timedelta(0)
+    )
 
 
 def dag_settings(documentation: str | None) -> dict[str, Any]:
@@ -41,8 +42,9 @@ def dag_settings(documentation: str | None) -> dict[str, Any]:
     Args:
         documentation: The DAG file's docstring, shown as the DAG's page.
     """
+    # There is no start date: one in the future makes a run end well without a task, and one in the past makes a new
+    # scheduler run the last night at once.
     return {
-        "start_date": START_DATE,
         "catchup": False,
         "max_active_runs": 1,
         "is_paused_upon_creation": False,
