@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
@@ -42,6 +42,8 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "text.color": INK,
+    # A line may be called "$5 or $6"; that is no formula.
+    "text.parse_math": False,
     "xtick.color": QUIET_INK,
     "ytick.color": INK,
     "xtick.major.size": 0,
@@ -127,7 +129,7 @@ def stacked_days(
     """
     with _figure(height=2.9) as (figure, axes):
         colours = _colours(counts)
-        numbers = [float(date2num(day)) for day in days]
+        numbers = [_day_number(day) for day in days]
         axes.stackplot(numbers, list(counts.values()), colors=colours, linewidth=0)
         axes.set_xlim(numbers[0], numbers[-1])
         axes.set_ylim(bottom=0)
@@ -190,7 +192,7 @@ def campaign_dots(dots: Sequence[CampaignDot], *, description: str) -> str:
         for number, arm in enumerate(arms):
             mine = [dot for dot in dots if dot.arm_code == arm]
             axes.scatter(
-                [float(date2num(dot.first_date)) for dot in mine],
+                [_day_number(dot.first_date) for dot in mine],
                 [dot.redeemed_count / dot.member_count for dot in mine],
                 s=[18 + 320 * dot.member_count / largest for dot in mine],
                 color=ARM_COLOURS[number % len(ARM_COLOURS)],
@@ -223,6 +225,11 @@ def _figure(*, height: float) -> Iterator[tuple[Figure, Axes]]:
         figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
         FigureCanvasSVG(figure)
         yield figure, figure.add_subplot()
+
+
+def _day_number(day: date) -> int:
+    """matplotlib counts days from 1970."""
+    return (day - date(1970, 1, 1)).days
 
 
 def _show_dates(axes: Axes) -> None:
