@@ -68,6 +68,7 @@ layer_spans as (
 
 ),
 
+-- Personas are kept of open episodes only, so a campaign that aims at personas sees no returned ones.
 personas as (
 
     select
@@ -75,7 +76,7 @@ personas as (
         line_id,
         last_key_date,
         persona_code
-    from {{ ref('int_churned_personas') }}
+    from {{ ref('fct_churned_personas') }}
 
 ),
 

@@ -147,6 +147,11 @@ CONTACT_POINTS = (
     """,
 )
 
+WHAT_AN_EXPORT_MAY_SEE = """
+    grant select on raw.consents to recall_exporter;
+    grant select (user_id, merged_into, locale) on raw.users to recall_exporter;
+"""
+
 LEDGER = (
     """
     create table ledger.persons (
@@ -295,7 +300,9 @@ LEDGER = (
     create trigger a_send_is_not_reopened before update on ledger.sends for each row
     when (
         (old.state = 'sent' and new.state <> 'sent')
-        or (old.state = 'unknown' and new.state in ('claimed', 'suppressed'))
+        or (old.state = 'unknown' and new.state = 'suppressed')
+        -- A file is replaced under its own name, so doing it again cannot reach anybody twice.
+        or (old.state = 'unknown' and new.state = 'claimed' and old.batch_id is null)
         or (old.state = 'failed' and not old.is_retryable and new.state <> 'failed')
     )
     execute function ledger.refuse_to_reopen_a_send();
@@ -315,12 +322,14 @@ LEDGER = (
 
 def upgrade() -> None:
     """Makes the tables; rights on pii are given here, those on definitions and ledger by their schemas."""
-    for statement in (*CAMPAIGNS, *CONTACT_POINTS, *LEDGER):
+    for statement in (*CAMPAIGNS, *CONTACT_POINTS, *LEDGER, WHAT_AN_EXPORT_MAY_SEE):
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Removes campaigns, contact points and the ledger with all their rows: it cannot be recomputed."""
+    op.execute("revoke select on raw.consents from recall_exporter")
+    op.execute("revoke select (user_id, merged_into, locale) on raw.users from recall_exporter")
     op.execute("drop view definitions.drawn_arms")
     op.execute(
         "drop table ledger.kill_switches, ledger.sends, ledger.batches, ledger.entries, ledger.assignments,"
