@@ -10,16 +10,17 @@
         layer: marts (with the state tables of the intermediate layer), outcomes or audiences.
 -#}
 {% macro publish(layer) %}
-    {% set nodes = recall.published_nodes(layer) %}
     {% if layer not in ('marts', 'outcomes', 'audiences') %}
         {{ exceptions.raise_compiler_error('There is nothing to publish in layer ' ~ layer) }}
     {% endif %}
+    {% set nodes = recall.published_nodes(layer) %}
+    {% do recall.refuse_stale_deltas(nodes) %}
     {% call statement('begin', auto_begin=True) %}
         select build_id from control.night
     {% endcall %}
     {% for node in nodes %}
         {% set target_relation = recall.relation_of(node) %}
-        {% set delta_relation = recall.relation_of(recall.node_called(node.config.delta or recall.delta_name(node.name))) %}
+        {% set delta_relation = recall.relation_of(recall.delta_of(node)) %}
         {% set columns = node.columns.keys() | join(', ') %}
         {% call statement('delete_scope') %}
             delete from {{ target_relation }} as target_rows
@@ -46,13 +47,14 @@
             {{ exceptions.raise_compiler_error('No build is running, so nothing was published. Run the night again.') }}
         {% endif %}
     {% endif %}
-    {% do adapter.commit() %}
     {% if recall.is_full_rebuild() %}
         {% for node in nodes %}
-            {% do run_query(recall.analyze(recall.relation_of(node))) %}
+            {% call statement('analyze', auto_begin=True) %}
+                {{ recall.analyze(recall.relation_of(node)) }}
+            {% endcall %}
         {% endfor %}
-        {% do adapter.commit() %}
     {% endif %}
+    {% do adapter.commit() %}
 {% endmacro %}
 
 
@@ -80,4 +82,29 @@
         {{ return(folder) }}
     {% endif %}
     {{ return(node.fqn[2] if node.fqn[2] in ('outcomes', 'audiences') else 'marts') }}
+{% endmacro %}
+
+
+{#- The node that holds the new rows of a published node. -#}
+{% macro delta_of(node) %}
+    {{ return(recall.node_called(node.config.delta or recall.delta_name(node.name))) }}
+{% endmacro %}
+
+
+{#-
+    Fails unless every delta was built by the build under way and nothing of that build is in error: an older delta
+    would put back rows of another night.
+-#}
+{% macro refuse_stale_deltas(nodes) %}
+    {% set names = ['int_users__changed'] %}
+    {% for node in nodes %}
+        {% do names.append(recall.delta_of(node).name) %}
+    {% endfor %}
+    {% set obstacles = run_query(recall.unbuilt_nodes(names)).columns[0].values() %}
+    {% if obstacles | length > 0 %}
+        {{ exceptions.raise_compiler_error(
+            'Nothing was published, because these are not built for this night: ' ~ obstacles | join(', ')
+            ~ '. Run the night again.'
+        ) }}
+    {% endif %}
 {% endmacro %}
