@@ -1,0 +1,1 @@
+"""How messages leave: one contract, and a plugin per way of delivery."""

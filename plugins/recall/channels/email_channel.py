@@ -1,0 +1,293 @@
+"""E-mail over SMTP, one receiver per transaction, so that every answer is about one message."""
+
+from __future__ import annotations
+
+import mailbox
+import smtplib
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Settings
+from recall.channels.unsubscribe import filled, unsubscribe_address
+from recall.domain.contact import normalised
+from recall.domain.errors import UsageError
+
+URL_VARIABLE = "RECALL_SMTP_URL"
+SENDER_VARIABLE = "RECALL_SMTP_SENDER"
+TIMEOUT_SECONDS = 30.0
+
+# Not every server takes eight bits; encoded text passes everywhere.
+_POLICY = SMTP.clone(cte_type="7bit")
+
+# Reply classes of RFC 5321, section 4.2.1.
+_DONE = range(200, 300)
+_GO_ON = 354
+_LATER = range(400, 500)
+_NEVER = range(500, 600)
+_CLOSING = 421
+
+
+@dataclass(frozen=True)
+class SmtpAddress:
+    """Where the SMTP server is. Its representation shows no password.
+
+    Attributes:
+        host: Name or address.
+        port: Port.
+        security: tls from the first byte, starttls, or none.
+        user: Login; empty for none.
+        password: Password of the login.
+    """
+
+    host: str
+    port: int
+    security: Literal["tls", "starttls", "none"]
+    user: str = ""
+    password: str = ""
+
+    def __repr__(self) -> str:
+        """Names host, port and security only."""
+        return f"SmtpAddress({self.host}:{self.port}, {self.security})"
+
+
+def open_email(settings: Settings) -> EmailDelivery:
+    """Makes the e-mail delivery from the environment; the plugin `smtp`.
+
+    Args:
+        settings: RECALL_SMTP_URL, RECALL_SMTP_SENDER and, if wanted, RECALL_UNSUBSCRIBE_URL in its environment.
+
+    Raises:
+        UsageError: A variable is missing or wrong.
+    """
+    address = _parse_url(settings.environment.get(URL_VARIABLE, "").strip())
+    sender = settings.environment.get(SENDER_VARIABLE, "").strip()
+    mailbox_of_sender = normalised("email", parseaddr(sender)[1], region=None)
+    if mailbox_of_sender is None:
+        raise UsageError(
+            f"{SENDER_VARIABLE}: expected the sender's address, such as Shop <news@shop.example>",
+            next_command=f"export {SENDER_VARIABLE}='Shop <news@shop.example>'",
+        )
+    default = f"mailto:{mailbox_of_sender}?subject=unsubscribe%20{{token}}"
+    return EmailDelivery(address, sender, unsubscribe_address(settings, default=default))
+
+
+class EmailDelivery:
+    """A conversation with one SMTP server, kept open from message to message.
+
+    Args:
+        address: Where the server is.
+        sender: The From header, with or without a name.
+        unsubscribe_pattern: Address at which a receiver says no.
+        timeout_seconds: How long an answer may take.
+        now: The clock of the Date header.
+    """
+
+    kind: Literal["messages"] = "messages"
+
+    def __init__(
+        self,
+        address: SmtpAddress,
+        sender: str,
+        unsubscribe_pattern: str,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._address = address
+        self._sender = sender
+        self._sender_mailbox = parseaddr(sender)[1]
+        self._unsubscribe_pattern = unsubscribe_pattern
+        self._timeout_seconds = timeout_seconds
+        self._now = now
+        self._smtp: smtplib.SMTP | None = None
+
+    def __enter__(self) -> Self:
+        """Connects and logs in."""
+        self._connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Says goodbye; whether the server hears it changes nothing."""
+        if self._smtp is not None:
+            try:
+                self._smtp.quit()
+            except (OSError, smtplib.SMTPException):
+                self._smtp.close()
+            self._smtp = None
+
+    def unsubscribe_url(self, idempotency_key: str) -> str:
+        """Returns the address at which the receiver of a message says no."""
+        return filled(self._unsubscribe_pattern, idempotency_key)
+
+    def deliver(self, message: Message) -> Answer:
+        """Hands one message over; see the contract.
+
+        Until the server has said 354 it cannot have the message. From the first byte of the text on it may have it,
+        whatever happens to the connection, unless it says no.
+        """
+        try:
+            payload = self._compose(message).as_bytes()
+        except (ValueError, UnicodeError):
+            return Answer("refused", "not_composable")
+        answer = self._open_transaction(message.contact_value)
+        if answer is not None:
+            return answer
+        assert self._smtp is not None
+        try:
+            # As smtplib.data does: lines end in CRLF and a leading dot is doubled.
+            text = payload if payload.endswith(b"\r\n") else payload + b"\r\n"
+            self._smtp.send(text.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+            code, _ = self._smtp.getreply()
+        except (OSError, smtplib.SMTPException):
+            self._hang_up()
+            return Answer("ambiguous", "no_final_reply")
+        return self._final_answer(code)
+
+    def preview(self, messages: Sequence[Message], folder: Path) -> Path:
+        """Writes all messages into one mbox file; see the contract."""
+        path = folder / "messages.mbox"
+        path.unlink(missing_ok=True)
+        box = mailbox.mbox(path)
+        try:
+            for message in messages:
+                box.add(self._compose(message))
+        finally:
+            box.close()
+        path.chmod(0o600)
+        return path
+
+    def _compose(self, message: Message) -> EmailMessage:
+        if message.content is None:
+            raise ValueError("an e-mail needs a template")
+        mail = EmailMessage(policy=_POLICY)
+        url = self.unsubscribe_url(message.idempotency_key)
+        mail["From"] = self._sender
+        mail["To"] = message.contact_value
+        mail["Subject"] = message.content.subject
+        mail["Date"] = format_datetime(self._now())
+        mail["Message-ID"] = f"<{message.idempotency_key}@{self._sender_mailbox.partition('@')[2]}>"
+        mail["List-Unsubscribe"] = f"<{url}>"
+        if url.startswith("https://"):
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        mail["Content-Language"] = message.locale
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.content.text)
+        return mail
+
+    def _open_transaction(self, receiver: str) -> Answer | None:
+        """Goes as far as 354; returns the answer if it does not get there."""
+        for is_last_try in (False, True):
+            if self._smtp is None:
+                self._connect()
+            assert self._smtp is not None
+            try:
+                return self._greet_receiver(self._smtp, receiver)
+            except (OSError, smtplib.SMTPException):
+                # A server may close an idle connection; nothing of this message was handed over yet.
+                self._hang_up()
+                if is_last_try:
+                    return Answer("try_again", "connection_lost_before_data")
+        raise AssertionError("unreachable")
+
+    def _greet_receiver(self, smtp: smtplib.SMTP, receiver: str) -> Answer | None:
+        code, _ = smtp.mail(self._sender_mailbox)
+        if code not in _DONE:
+            if code == _CLOSING:
+                raise smtplib.SMTPServerDisconnected("closing")
+            # What is wrong with the sender is wrong for every receiver, so no receiver is to blame.
+            self._hang_up()
+            raise ChannelUnavailable(f"sender_refused_{code}", f"{self._address.host} refuses the sender with {code}")
+        code, _ = smtp.rcpt(receiver)
+        if code in _DONE:
+            code, _ = smtp.docmd("DATA")
+            if code == _GO_ON:
+                return None
+        self._reset(smtp)
+        return self._refusal(code)
+
+    def _final_answer(self, code: int) -> Answer:
+        if code in _DONE:
+            return ACCEPTED
+        if code in _LATER or code in _NEVER:
+            if code == _CLOSING:
+                self._hang_up()
+            return self._refusal(code)
+        self._hang_up()
+        return Answer("ambiguous", f"unusual_reply_{code}")
+
+    def _refusal(self, code: int) -> Answer:
+        return Answer("refused" if code in _NEVER else "try_again", f"smtp_{code}")
+
+    def _reset(self, smtp: smtplib.SMTP) -> None:
+        try:
+            smtp.rset()
+        except (OSError, smtplib.SMTPException):
+            self._hang_up()
+
+    def _connect(self) -> None:
+        address = self._address
+        try:
+            if address.security == "tls":
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    address.host, address.port, timeout=self._timeout_seconds, context=ssl.create_default_context()
+                )
+            else:
+                smtp = smtplib.SMTP(address.host, address.port, timeout=self._timeout_seconds)
+            smtp.ehlo_or_helo_if_needed()
+            if address.security == "starttls":
+                smtp.starttls(context=ssl.create_default_context())
+                smtp.ehlo_or_helo_if_needed()
+            if address.user:
+                smtp.login(address.user, address.password)
+        except smtplib.SMTPAuthenticationError as error:
+            raise ChannelUnavailable(
+                "credentials_refused", f"{address.host} refuses the login with {error.smtp_code}; see {URL_VARIABLE}"
+            ) from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise ChannelUnavailable(
+                "no_connection", f"{address.host}:{address.port}: {type(error).__name__}; see {URL_VARIABLE}"
+            ) from None
+        self._smtp = smtp
+
+    def _hang_up(self) -> None:
+        if self._smtp is not None:
+            self._smtp.close()
+            self._smtp = None
+
+
+def _parse_url(url: str) -> SmtpAddress:
+    example = "smtps://user:password@mail.shop.example:465, smtp://... (STARTTLS) or smtp://localhost:2525?tls=none"
+    if not url:
+        raise UsageError(
+            f"{URL_VARIABLE} is not set: expected {example}", next_command=f"export {URL_VARIABLE}=smtps://..."
+        )
+    parts = urlsplit(url)
+    options = parse_qs(parts.query)
+    wanted = options.get("tls", ["starttls"])[-1]
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    is_known = parts.scheme in ("smtp", "smtps") and wanted in ("starttls", "none") and set(options) <= {"tls"}
+    if not is_known or not parts.hostname or port == 0:
+        raise UsageError(f"{URL_VARIABLE}: expected {example}")
+    security: Literal["tls", "starttls", "none"] = "starttls"
+    if parts.scheme == "smtps":
+        security = "tls"
+    elif wanted == "none":
+        security = "none"
+    return SmtpAddress(
+        host=parts.hostname,
+        port=port or (465 if security == "tls" else 587),
+        security=security,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
