@@ -86,3 +86,35 @@
         build_id = {{ recall.build_id() }}
         and state = 'running'
 {%- endmacro %}
+
+
+{#-
+    A query for the nodes that stand in the way of a publication: of the names those that the build under way has not
+    built, and whatever failed in it the last time it ran.
+-#}
+{% macro unbuilt_nodes(names) %}
+    with
+
+    last_results as (
+
+        select distinct on (node_name)
+            node_name,
+            status
+        from control.node_results
+        where build_id = {{ recall.build_id() }}
+        order by node_name asc, finished_at desc
+
+    )
+
+    select wanted.node_name
+    from unnest(array['{{ names | join("', '") }}']) as wanted (node_name)
+    left join last_results
+        on wanted.node_name = last_results.node_name
+    where last_results.status is distinct from 'success'
+
+    union
+
+    select node_name
+    from last_results
+    where status not in ('success', 'pass', 'warn', 'no-op')
+{% endmacro %}

@@ -1,0 +1,40 @@
+-- One row per product: the line that its category belongs to.
+{{ config(materialized='stable_view', on_incompatible_change='replace') }}
+
+with
+
+products as (
+
+    select
+        product_id,
+        category,
+        unit_cost
+    from {{ ref('stg_landing__products') }}
+
+),
+
+category_lines as (
+
+    {{ category_lines_in_force() }}
+
+),
+
+final as (
+
+    select
+        products.product_id,
+        products.category,
+        products.unit_cost,
+        coalesce(category_lines.line_id, 'all') as line_id
+    from products
+    left join category_lines
+        on products.category = category_lines.category
+
+)
+
+select
+    product_id,
+    category,
+    unit_cost,
+    line_id
+from final

@@ -1,0 +1,80 @@
+-- One row per changed user, line (any included) and day with activity, from the first changed day on.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
+with
+
+activities as (
+
+    select
+        user_id,
+        line_id,
+        activity_date,
+        visit_count,
+        action_count,
+        0 as order_count,
+        0 as feedback_count,
+        cast(0 as numeric) as net_amount,
+        cast(0 as numeric) as contribution_amount
+    from {{ ref('int_visit_days__lined') }}
+
+    union all
+
+    select
+        user_id,
+        line_id,
+        activity_date,
+        0 as visit_count,
+        0 as action_count,
+        order_count,
+        0 as feedback_count,
+        net_amount,
+        contribution_amount
+    from {{ ref('int_order_days__lined') }}
+
+    union all
+
+    select
+        user_id,
+        line_id,
+        activity_date,
+        0 as visit_count,
+        0 as action_count,
+        0 as order_count,
+        feedback_count,
+        cast(0 as numeric) as net_amount,
+        cast(0 as numeric) as contribution_amount
+    from {{ ref('int_feedback_days__lined') }}
+
+),
+
+final as (
+
+    select
+        user_id,
+        line_id,
+        activity_date,
+        cast(sum(visit_count) as integer) as visit_count,
+        cast(sum(action_count) as integer) as action_count,
+        cast(sum(order_count) as integer) as order_count,
+        cast(sum(feedback_count) as integer) as feedback_count,
+        {{ plain_amount('sum(net_amount)') }} as net_amount,
+        {{ plain_amount('sum(contribution_amount)') }} as contribution_amount
+    from activities
+    group by
+        user_id,
+        line_id,
+        activity_date
+
+)
+
+select
+    user_id,
+    line_id,
+    activity_date,
+    visit_count,
+    action_count,
+    order_count,
+    feedback_count,
+    net_amount,
+    contribution_amount
+from final

@@ -1,0 +1,9 @@
+-- One row per user whose rows are replaced tonight, with the first of their days that changed.
+-- depends_on: {{ ref('stg_landing__user_merges') }}, {{ ref('int_lines__delta') }}
+{{ config(post_hook='{{ analyze(this) }}') }}
+
+{% if is_full_rebuild() %}
+    {{ all_users() }}
+{% else %}
+    {{ changed_users() }}
+{% endif %}

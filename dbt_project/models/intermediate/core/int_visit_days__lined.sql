@@ -1,0 +1,110 @@
+-- One row per changed user, line (any included) and day with visits, from the first changed day on.
+{{ config(materialized='ephemeral') }}
+
+with
+
+visits as (
+
+    select
+        user_id,
+        visited_date,
+        object_type,
+        object_id,
+        {{ is_visit_of_line_object('object_type', 'object_id') }} as is_of_line_object,
+        {{ visit_code('session_id', 'visit_id') }} as visit_code
+    from
+        {{ rows_of_changed_users(ref('stg_landing__visits'), date='visited_date', instant='visited_at') }}
+
+),
+
+products as (
+
+    select
+        product_id,
+        line_id
+    from {{ ref('int_products__lined') }}
+
+),
+
+category_lines as (
+
+    {{ category_lines_in_force() }}
+
+),
+
+first_orders as (
+
+    select
+        user_id,
+        line_id,
+        first_order_date
+    from {{ ref('int_first_orders__changed') }}
+
+),
+
+line_visits as (
+
+    select
+        user_id,
+        'any' as line_id,
+        visited_date,
+        visit_code
+    from visits
+
+    union all
+
+    select
+        visits.user_id,
+        coalesce(products.line_id, category_lines.line_id, 'all') as line_id,
+        visits.visited_date,
+        visits.visit_code
+    from visits
+    left join products
+        on
+            visits.object_id = products.product_id
+            and visits.object_type = 'product'
+    left join category_lines
+        on
+            visits.object_id = category_lines.category
+            and visits.object_type = 'category'
+    where visits.is_of_line_object
+
+    union all
+
+    select
+        visits.user_id,
+        first_orders.line_id,
+        visits.visited_date,
+        visits.visit_code
+    from visits
+    inner join first_orders
+        on
+            visits.user_id = first_orders.user_id
+            and visits.visited_date >= first_orders.first_order_date
+    where not visits.is_of_line_object
+
+),
+
+final as (
+
+    select
+        user_id,
+        line_id,
+        visited_date as activity_date,
+        count(distinct visit_code) as visit_count,
+        count(*) as action_count
+    from line_visits
+    group by
+        user_id,
+        line_id,
+        visited_date
+
+)
+
+select
+    user_id,
+    line_id,
+    activity_date,
+    visit_count,
+    action_count
+from final

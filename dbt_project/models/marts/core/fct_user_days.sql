@@ -1,0 +1,14 @@
+-- One row per user, line (any included) and day with activity.
+{{ config(scope='user_days', indexes=[{'columns': ['line_id', 'activity_date']}]) }}
+
+select
+    user_id,
+    line_id,
+    activity_date,
+    visit_count,
+    action_count,
+    order_count,
+    feedback_count,
+    net_amount,
+    contribution_amount
+from {{ ref('int_user_days__delta') }}
