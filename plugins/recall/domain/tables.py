@@ -14,6 +14,7 @@ from enum import Enum
 class Kind(Enum):
     """What a column holds; the value is its PostgreSQL type."""
 
+    ID = ("id", "text")
     TEXT = ("text", "text")
     CODE = ("code", "text")
     INSTANT = ("instant", "timestamptz")
@@ -166,7 +167,7 @@ class Table:
 
 
 def _id(name: str, description: str, *, required: bool = False) -> Column:
-    return Column(name, Kind.TEXT, description, is_required=required)
+    return Column(name, Kind.ID, description, is_required=required)
 
 
 def _text(name: str, description: str, *, required: bool = False) -> Column:

@@ -61,9 +61,10 @@ CONTROL_TABLES = """
         'Business date that a file without dated rows speaks for: the date in its name, else that of its load.';
     comment on column control.files.error is 'Why the file was rejected.';
 
+    -- Millions of rows come at once and the loader writes both sides, so a foreign key would only cost.
     create table control.repeated_rows (
         row_hash uuid not null,
-        file_id bigint not null references control.files,
+        file_id bigint not null,
         record_number bigint not null,
         primary key (row_hash, file_id, record_number)
     );
@@ -88,12 +89,12 @@ CONTROL_TABLES = """
 
     create table control.accepted_silences (
         table_name text primary key,
-        last_heard_date date,
+        last_file_id bigint,
         accepted_by text not null,
         accepted_at timestamptz not null default clock_timestamp()
     );
     comment on table control.accepted_silences is
-        'One row per source of which a person said that its silence since a date is known; ends when it speaks again.';
+        'One row per source whose silence since its last file a person knows of; ends when another file comes.';
 """
 
 QUARANTINE_TABLES = """

@@ -1,0 +1,1 @@
+"""From landing files to raw tables: nothing is lost, nothing is counted twice, and what is wrong is set aside."""
