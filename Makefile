@@ -40,6 +40,9 @@ format: setup ## let ruff and sqlfluff mend what they can mend
 	@.venv/bin/ruff format .
 	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests expectations
 
+docs: setup ## write docs/reference anew: commands, inputs, tables, the campaign file's schema
+	@.venv/bin/python docs/write_reference.py
+
 # The two stamps below are what "already done" means: one per pinned uv, one newer than the lock.
 .tools/uv/version-$(UV_VERSION):
 	@python=$$(PYTHON='$(PYTHON)' .ci/prerequisites); \

@@ -74,6 +74,15 @@ def test_readme_lists_exactly_the_commands_that_exist() -> None:
     assert sorted(listed) == sorted(get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 
+def test_reference_says_what_the_program_says() -> None:
+    from docs.write_reference import REFERENCE, pages
+
+    stale = {name for name, text in pages().items() if (REFERENCE / name).read_text(encoding="utf-8") != text}
+
+    assert stale == set(), "run `make docs` and commit what it writes"
+    assert {path.name for path in REFERENCE.iterdir()} == set(pages())
+
+
 def test_make_prints_every_target_with_what_it_does() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
