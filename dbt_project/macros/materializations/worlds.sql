@@ -42,21 +42,21 @@
 -#}
 {% macro tonight(name, columns=none) -%}
     {%- set delta = ref(recall.delta_name(name)) -%}
-    {%- if execute -%}
+    {%- if recall.is_full_rebuild() -%}
+        {{ delta }}
+    {%- else -%}
         {%- set node = recall.node_called(name) -%}
         {%- set wanted = columns or node.columns.keys() | list -%}
         (
             select {{ wanted | join(', ') }}
             from {{ delta }}
-            {%- if not recall.is_full_rebuild() and node.config.scope != 'all' %}
+            {%- if node.config.scope != 'all' %}
             union all
             select {{ wanted | join(', ') }}
             from {{ recall.yesterday(name) }} as target_rows
             where not ({{ recall.scope_condition(node) }})
             {%- endif %}
         )
-    {%- else -%}
-        {{ delta }}
     {%- endif -%}
 {%- endmacro %}
 
