@@ -261,29 +261,14 @@
 
         select changed_user_rows.user_id
         from changed_user_rows
+        left join {{ source('raw', 'users') }} as users
+            on changed_user_rows.user_id = users.user_id
+        left join {{ recall.yesterday('dim_users') }} as listed_users
+            on changed_user_rows.user_id = listed_users.user_id and listed_users.is_listed
         where
             changed_user_rows.merged_into is not null
-            or not exists (
-                select 1
-                from {{ source('raw', 'users') }} as users
-                where
-                    users.user_id = changed_user_rows.user_id
-                    and users._load_id <= {{ recall.previous_load_id() }}
-            )
-            and not (
-                exists (
-                    select 1
-                    from {{ source('raw', 'users') }} as users
-                    where users.user_id = changed_user_rows.user_id
-                )
-                and exists (
-                    select 1
-                    from {{ source('raw', 'users_versions') }} as users
-                    where
-                        users.user_id = changed_user_rows.user_id
-                        and users._load_id <= {{ recall.previous_load_id() }}
-                )
-            )
+            or users.user_id is null
+            or listed_users.user_id is null
 
         union
 

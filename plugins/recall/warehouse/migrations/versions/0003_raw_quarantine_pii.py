@@ -164,14 +164,19 @@ def _create(table: Table, suffix: str = "") -> Iterator[str]:
     if suffix:
         yield f"create index {table.name}{suffix}_key on {name} ({key})"
         yield f"create index {table.name}{suffix}_load on {name} using brin (_load_id)"
+        if table.has("user_id") and table.key[0] != "user_id":
+            yield f"create index {table.name}{suffix}_user_id on {name} (user_id)"
     else:
         for columns in table.indexes:
             yield f"create index {table.name}_{'_'.join(columns)} on {name} ({', '.join(columns)})"
         yield f"create index {table.name}_load on {name} using brin (_load_id, _file_id) with (autosummarize = on)"
-        if table.event_column:
-            yield (
-                f"create index {table.name}_event on {name} using brin ({table.event_column}) with (autosummarize = on)"
-            )
+    if table.event_column:
+        yield (
+            f"create index {table.name}{suffix}_event on {name} using brin ({table.event_column})"
+            " with (autosummarize = on)"
+        )
+    # A row that was loaded ahead of its night comes into sight by its updated_at, which no load tells.
+    yield f"create index {table.name}{suffix}_updated on {name} using brin (updated_at) with (autosummarize = on)"
     # A first load builds the indexes after the rows, which only a table's owner may do.
     yield f"alter table {name} owner to recall_loader"
 
