@@ -205,6 +205,8 @@ def _invoke(
             if not parsed.success:
                 return [], parsed.exception
             manifest = _parsed_manifests[key] = parsed.result  # type: ignore[assignment]  # parse gives a Manifest
+        assert manifest is not None
+        _forget_compilation(manifest)
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*switches, *arguments, *global_arguments])
     return list(getattr(outcome.result, "results", None) or []), outcome.exception
 
@@ -213,6 +215,22 @@ def _reraise_interrupt(error: BaseException | None) -> None:
     """Lets Ctrl-C through, which dbt returns like any other error after it has cancelled its queries."""
     if isinstance(error, KeyboardInterrupt):
         raise error
+
+
+def _forget_compilation(manifest: Manifest) -> None:
+    """Lets every node be compiled anew.
+
+    dbt writes an ephemeral model into its children once per manifest: a second night in the same process would lack
+    it, or find in it the dates of the first night.
+    """
+    from dbt.contracts.graph.nodes import CompiledNode
+
+    for node in manifest.nodes.values():
+        if isinstance(node, CompiledNode) and node.extra_ctes_injected:
+            node.compiled = False
+            node.extra_ctes_injected = False
+            node.extra_ctes = []
+            node._pre_injected_sql = None
 
 
 @contextmanager
