@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?=
 UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
+SQL := dbt_project/models dbt_project/tests expectations
 
 # uv trusts the system's certificates (a company's own authority is found there), takes the Python that is
 # here and downloads none, and keeps its cache in the clone where there is no home folder to keep it in.
@@ -30,15 +31,17 @@ test: lint ## lint, then all tests
 	@.venv/bin/pytest
 
 lint: setup ## ruff, mypy and sqlfluff, without changing a file
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
-	@.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests expectations
+	@status=0; \
+	.venv/bin/ruff check . || status=1; \
+	.venv/bin/ruff format --check . || status=1; \
+	.venv/bin/mypy || status=1; \
+	.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar $(SQL) || status=1; \
+	exit $$status
 
 format: setup ## let ruff and sqlfluff mend what they can mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
-	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests expectations
+	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar $(SQL)
 
 docs: setup ## write docs/reference anew: commands, inputs, tables, the campaign file's schema
 	@.venv/bin/python docs/write_reference.py
