@@ -225,7 +225,7 @@ def _findings(
     yield f"Sends       {by_state or 'none'} (all nights)"
     yield ""
     for run in runs:
-        loaded, sent = run.total("load_files", "loaded_count"), run.total("export_channel", "sent_count")
+        loaded, sent = run.total("load_files", "loaded_count"), run.total("export_channel", "newly_sent_count")
         yield f"This run    night of {run.as_of_date}: {run.seconds:.1f} s, loaded {loaded:,} rows, sent {sent:,}"
     yield f"Mail        {peer.folder}"
     yield f"Files       {home.outbox_dir}"

@@ -65,8 +65,13 @@ class BuildLayerOperator(BuildOperator):
 
     def build(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls dbt for the layer."""
+        from recall.domain.workspace import load_workspace
         from recall.hooks.dbt import build_layer
+        from recall.warehouse.contact_points import refresh_contact_points
 
+        if self.layer == "audiences":
+            # dbt must not see a contact, so who shares one is found before it selects anybody.
+            refresh_contact_points(load_workspace(), request.require_as_of_date(), progress=progress)
         with progress.stage(f"build {self.layer}") as stage:
             results = build_layer(self.layer, on_node_done=lambda done, total: stage.note(f"{done}/{total}"))
             models = [result for result in results if result.resource_type == "model"]

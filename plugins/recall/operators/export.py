@@ -52,13 +52,10 @@ class ExportChannelOperator(RecallOperator):
 
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the delivery, which claims in the ledger before it sends."""
-        from recall.domain.workspace import load_workspace
         from recall.hooks.delivery import export_channel
 
         with progress.stage(f"export {self.channel}"):
-            summary = export_channel(
-                request.require_as_of_date(), self.channel, dry_run=request.dry_run, workspace=load_workspace()
-            )
+            summary = export_channel(request.require_as_of_date(), self.channel, dry_run=request.dry_run)
         return counts_of(summary)
 
 

@@ -280,6 +280,7 @@ LEDGER = (
     create index sends_of_a_person on ledger.sends (person_id, campaign_id, step_number);
     create index sends_of_a_contact on ledger.sends (contact_id, campaign_id, step_number);
     create index sends_of_a_user on ledger.sends (user_id);
+    create index sends_of_an_entry on ledger.sends (audience_id);
     create index sends_under_way on ledger.sends (lease_expires_at) where state = 'claimed';
     comment on table ledger.sends is
         'One row per key, accepted once at most. claimed: a worker holds a lease; unknown: the peer may have it.';

@@ -1,0 +1,707 @@
+"""Delivers the audience of a finished night: register, claim, hand over, settle.
+
+What may go wrong in between is decided by order. A message is claimed in the ledger before it is handed over, and the
+ledger notes that it is about to be handed over before the first byte goes out. So a worker that is lost leaves either
+a claim that surely reached nobody, which is taken up again, or one that may have reached somebody, which becomes
+`unknown` and is never sent again by itself. Consent, return and earlier sends are looked up twice: when a message is
+claimed and right before it is handed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import psycopg
+from psycopg.rows import class_row
+
+from recall.channels.contract import (
+    Answer,
+    Batch,
+    ChannelUnavailable,
+    Delivery,
+    FileDelivery,
+    Message,
+    MessageDelivery,
+    Settings,
+)
+from recall.channels.registry import open_delivery
+from recall.domain.errors import GateBlocked, RecallError, UsageError
+from recall.domain.home import Home, current_home
+from recall.domain.message_template import MessageTemplate, RenderedMessage, TemplateFault, parse_template
+from recall.warehouse import ledger
+from recall.warehouse.connection import connect
+from recall.warehouse.ledger import Claim, Composition
+from recall.warehouse.queries import query
+
+LEASE = timedelta(seconds=60)
+FILE_LEASES = 5
+CLAIMED_AT_ONCE = 50
+FILE_ROWS = 100_000
+PASSES = 3
+SECONDS_BETWEEN_PASSES = 2.0
+REFUSALS_IN_A_ROW = 20
+"""So many receivers one after the other are not all wrong: the server refuses us, not them."""
+
+Moment = Literal["before_claim", "after_claim", "after_peer_accepted", "before_settle", "after_settle"]
+Observer = Callable[[Moment], None]
+"""Is told how far a delivery has come; tests end the process there."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What became of a day's entries of one channel, over all runs so far.
+
+    Attributes:
+        channel: Channel code.
+        selected_date: The day that was selected for.
+        is_dry_run: True if nothing was claimed or sent; then member_count tells who would be, and the rest is 0.
+        member_count: Entries that are not held out: sent + failed + suppressed + unknown + waiting.
+        sent_count: The peer has them.
+        failed_count: The peer does not have them.
+        suppressed_count: Not sent, because of a no, a return or an earlier send.
+        unknown_count: The peer may have them; never sent again by themselves.
+        waiting_count: Not settled, because the run was stopped.
+        held_out_count: Entries that can never be sent.
+        newly_sent_count: Sent by this run.
+        reasons: Entries by reason, for all that were not sent.
+        preview_path: Where a dry run wrote what it would deliver; None otherwise.
+    """
+
+    channel: str
+    selected_date: date
+    is_dry_run: bool
+    member_count: int
+    sent_count: int = 0
+    failed_count: int = 0
+    suppressed_count: int = 0
+    unknown_count: int = 0
+    waiting_count: int = 0
+    held_out_count: int = 0
+    newly_sent_count: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    preview_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What an export would do for one campaign, step and channel.
+
+    Attributes:
+        campaign_id: The campaign.
+        step_number: Its step.
+        channel: Channel code.
+        add_count: Members that would be sent to.
+        leave_count: Members whose key was used already, so that nothing would happen.
+        held_out_count: Members that are held out.
+        cost_amount: Messages to add times the channel's unit cost, in the workspace's currency.
+    """
+
+    campaign_id: str
+    step_number: int
+    channel: str
+    add_count: int
+    leave_count: int
+    held_out_count: int
+    cost_amount: Decimal
+
+
+@dataclass(frozen=True)
+class PlannedExclusion:
+    """How many candidates of a step are left out for a reason.
+
+    Attributes:
+        campaign_id: The campaign.
+        step_number: Its step.
+        reason_code: The first reason that hit.
+        candidate_count: Candidates.
+    """
+
+    campaign_id: str
+    step_number: int
+    reason_code: str
+    candidate_count: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an export of a day would do; nothing was sent for it.
+
+    Attributes:
+        as_of_date: The last business day included.
+        selected_date: The day that was selected for.
+        steps: By campaign, step and channel.
+        exclusions: By campaign, step and reason.
+    """
+
+    as_of_date: date
+    selected_date: date
+    steps: tuple[PlannedStep, ...]
+    exclusions: tuple[PlannedExclusion, ...]
+
+    @property
+    def add_count(self) -> int:
+        """Messages that would be sent."""
+        return sum(step.add_count for step in self.steps)
+
+    @property
+    def leave_count(self) -> int:
+        """Members for whom nothing would happen, because their key was used."""
+        return sum(step.leave_count for step in self.steps)
+
+    @property
+    def held_out_count(self) -> int:
+        """Members that are held out."""
+        return sum(step.held_out_count for step in self.steps)
+
+    @property
+    def cost_amount(self) -> Decimal:
+        """Cost of the messages that would be sent, in the workspace's currency."""
+        return sum((step.cost_amount for step in self.steps), Decimal(0))
+
+    @property
+    def excluded_counts(self) -> dict[str, int]:
+        """Excluded candidates by reason, over all steps."""
+        counts: dict[str, int] = {}
+        for exclusion in self.exclusions:
+            counts[exclusion.reason_code] = counts.get(exclusion.reason_code, 0) + exclusion.candidate_count
+        return counts
+
+
+def register_members(as_of_date: date) -> None:
+    """Stores who was selected: persons, holdouts, assignments and entries, held-out members included.
+
+    Args:
+        as_of_date: The day whose audience is served.
+
+    Raises:
+        GateBlocked: That audience is not served, did not get through its gate, or contradicts the ledger.
+    """
+    with connect("exporter") as connection:
+        ledger.require_complete_build(connection, as_of_date)
+        ledger.register_audience(connection, ledger.selected_date_of(as_of_date))
+
+
+def due_channels(as_of_date: date) -> list[str]:
+    """Returns the channels that have something to deliver or to settle, in the order of their names.
+
+    Args:
+        as_of_date: The day whose audience is served.
+
+    Raises:
+        GateBlocked: That audience is not served or did not get through its gate.
+    """
+    with connect("exporter") as connection:
+        ledger.require_complete_build(connection, as_of_date)
+        rows = connection.execute(
+            query("list_due_channels"), {"selected_date": ledger.selected_date_of(as_of_date)}
+        ).fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def plan(as_of_date: date) -> Plan:
+    """Says what an export would add, leave alone and cost, and whom the audience left out; touches nothing.
+
+    Args:
+        as_of_date: The day whose audience is served.
+
+    Raises:
+        GateBlocked: That audience is not served or did not get through its gate.
+    """
+    selected_date = ledger.selected_date_of(as_of_date)
+    parameters = {"selected_date": selected_date}
+    with connect("exporter") as connection:
+        ledger.require_complete_build(connection, as_of_date)
+        with connection.cursor(row_factory=class_row(PlannedStep)) as cursor:
+            steps = cursor.execute(query("plan_members"), parameters).fetchall()
+        with connection.cursor(row_factory=class_row(PlannedExclusion)) as cursor:
+            exclusions = cursor.execute(query("plan_exclusions"), parameters).fetchall()
+    return Plan(as_of_date, selected_date, tuple(steps), tuple(exclusions))
+
+
+def export(as_of_date: date, dry_run: bool = False) -> list[ExportSummary]:
+    """Delivers the whole audience of a day, channel by channel.
+
+    Args:
+        as_of_date: The day whose audience is served.
+        dry_run: True to write what would be delivered into the outbox, and to claim and send nothing.
+
+    Returns:
+        One summary per channel, in the order of their names.
+
+    Raises:
+        GateBlocked: The audience may not be exported, or somebody pulled the kill switch.
+        RecallError: A channel could not be used; the others were served first.
+    """
+    if not dry_run:
+        register_members(as_of_date)
+    summaries: list[ExportSummary] = []
+    failures: list[RecallError] = []
+    for channel in due_channels(as_of_date):
+        try:
+            summaries.append(export_channel(as_of_date, channel, dry_run=dry_run))
+        except RecallError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return summaries
+
+
+def export_channel(
+    as_of_date: date,
+    channel: str,
+    *,
+    dry_run: bool = False,
+    environment: Mapping[str, str] | None = None,
+    home: Home | None = None,
+    lease: timedelta = LEASE,
+    sleep: Callable[[float], None] = time.sleep,
+    observer: Observer = lambda moment: None,
+) -> ExportSummary:
+    """Delivers what is due in one channel; done again it sends nothing twice.
+
+    Args:
+        as_of_date: The day whose audience is served.
+        channel: Channel code.
+        dry_run: True to write what would be delivered into the outbox, and to claim and send nothing.
+        environment: Addresses and credentials; default the process's own.
+        home: The home folder; default the current one.
+        lease: How long a worker may stay silent before others settle its claims.
+        sleep: Waits for seconds.
+        observer: Is told how far the delivery has come.
+
+    Returns:
+        What became of the day's entries of that channel.
+
+    Raises:
+        GateBlocked: The audience may not be exported, or somebody pulled the kill switch.
+        UsageError: The channel's settings are missing or wrong; nothing was claimed.
+        RecallError: The channel could not be used; what it surely did not get is tried again by the next run.
+    """
+    place = home or current_home()
+    settings = Settings(channel, environment if environment is not None else os.environ, place.outbox_dir)
+    selected_date = ledger.selected_date_of(as_of_date)
+    with connect("exporter", autocommit=True, home=place) as connection:
+        ledger.require_complete_build(connection, as_of_date)
+        delivery = open_delivery(_delivery_code(connection, channel, as_of_date), settings)
+        if dry_run:
+            return _preview(connection, delivery, settings, selected_date)
+        worker = _Worker(
+            connection=connection,
+            channel=channel,
+            selected_date=selected_date,
+            owner=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
+            # A file takes longer to write than a message, and meanwhile nobody else may begin it.
+            lease=lease if delivery.kind == "messages" else FILE_LEASES * lease,
+            sleep=sleep,
+            observer=observer,
+        )
+        worker.run(delivery)
+        return worker.summary()
+
+
+def _delivery_code(connection: psycopg.Connection, channel: str, as_of_date: date) -> str:
+    row = connection.execute(
+        "select delivery_code from definitions.channels where channel = %(channel)s"
+        " order by case when valid_from <= %(day)s then 0 else 1 end,"
+        " case when valid_from <= %(day)s then valid_from end desc, valid_from limit 1",
+        {"channel": channel, "day": as_of_date},
+    ).fetchone()
+    if row is None:
+        raise UsageError(f"{channel}: no such channel in definitions/channels.csv", next_command="recall doctor")
+    return str(row[0])
+
+
+def _preview(
+    connection: psycopg.Connection, delivery: Delivery, settings: Settings, selected_date: date
+) -> ExportSummary:
+    compositions = ledger.preview(connection, selected_date, settings.channel)
+    folder = settings.outbox_dir / "dry_run" / selected_date.isoformat() / settings.channel
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    messages = {one.audience_id: _message(one, delivery) for one in compositions}
+    path = folder
+    if delivery.kind == "messages":
+        path = delivery.preview(list(messages.values()), folder)
+    else:
+        for batch_id, members in _grouped(compositions, settings.channel).items():
+            batch = Batch(batch_id, settings.channel, [messages[one.audience_id] for one in members])
+            path = delivery.preview(batch, folder).parent
+    return ExportSummary(
+        channel=settings.channel,
+        selected_date=selected_date,
+        is_dry_run=True,
+        member_count=len(compositions),
+        preview_path=path,
+    )
+
+
+@dataclass
+class _Worker:
+    """One worker's way through a channel.
+
+    Attributes:
+        connection: As exporter, each statement by itself unless in a transaction.
+        channel: Channel code.
+        selected_date: The day that was selected for.
+        owner: Name of this worker in the ledger.
+        lease: How long it may stay silent.
+        sleep: Waits for seconds.
+        observer: Is told how far the delivery has come.
+        newly_sent_count: Messages that this worker saw accepted.
+    """
+
+    connection: psycopg.Connection
+    channel: str
+    selected_date: date
+    owner: str
+    lease: timedelta
+    sleep: Callable[[float], None]
+    observer: Observer
+    newly_sent_count: int = 0
+    _refusals_in_a_row: int = 0
+
+    def run(self, delivery: Delivery) -> None:
+        """Delivers until nothing is left to do, to wait for, or to try again."""
+        try:
+            with delivery:
+                waited = timedelta()
+                passes = 0
+                while True:
+                    is_to_be_repeated = self._one_pass(delivery)
+                    passes += 1
+                    if ledger.has_claims_of_others(self.connection, self.selected_date, self.channel):
+                        # A worker that died holds its claims until its lease runs out; one that lives goes on.
+                        if waited > 2 * self.lease:
+                            break
+                        self.sleep(1.0)
+                        waited += timedelta(seconds=1)
+                    elif is_to_be_repeated and passes < PASSES:
+                        self.sleep(SECONDS_BETWEEN_PASSES)
+                    else:
+                        break
+        except ChannelUnavailable as error:
+            self._give_up(error)
+            raise RecallError(
+                f"channel {self.channel} cannot be used: {error}; whom it did not get to is tried again next time",
+                next_command=f"recall export --as-of {self.selected_date - timedelta(days=1)}",
+            ) from None
+
+    def summary(self) -> ExportSummary:
+        """Counts the day's entries of the channel."""
+        counts = ledger.counts(self.connection, self.selected_date, self.channel)
+        states: dict[str, int] = {}
+        reasons: dict[str, int] = {}
+        for (state, reason), count in counts.items():
+            states[state] = states.get(state, 0) + count
+            if reason:
+                reasons[reason] = reasons.get(reason, 0) + count
+        held_out_count = states.pop("held_out", 0)
+        summary = ExportSummary(
+            channel=self.channel,
+            selected_date=self.selected_date,
+            is_dry_run=False,
+            member_count=sum(states.values()),
+            sent_count=states.get("sent", 0),
+            failed_count=states.get("failed", 0),
+            suppressed_count=states.get("suppressed", 0),
+            unknown_count=states.get("unknown", 0),
+            waiting_count=states.get("waiting", 0) + states.get("claimed", 0),
+            held_out_count=held_out_count,
+            newly_sent_count=self.newly_sent_count,
+            reasons=reasons,
+        )
+        log.info(
+            "%s for %s: %d members, %d sent (%d now), %d failed, %d suppressed, %d unknown, %d waiting",
+            self.channel,
+            self.selected_date,
+            summary.member_count,
+            summary.sent_count,
+            summary.newly_sent_count,
+            summary.failed_count,
+            summary.suppressed_count,
+            summary.unknown_count,
+            summary.waiting_count,
+        )
+        return summary
+
+    def _one_pass(self, delivery: Delivery) -> bool:
+        """Takes up every entry once; returns whether some may be taken by the peer a little later."""
+        with self.connection.transaction():
+            ledger.settle_expired(self.connection, self.channel, is_repeatable=delivery.kind == "files")
+        if delivery.kind == "files":
+            self._put_files_again(delivery)
+        started_at = self._database_time()
+        is_to_be_repeated = False
+        while claims := self._claim(started_at, CLAIMED_AT_ONCE if delivery.kind == "messages" else FILE_ROWS):
+            self.observer("after_claim")
+            if delivery.kind == "files":
+                self._put_files(delivery, claims)
+            else:
+                is_to_be_repeated |= self._hand_over(delivery, claims)
+        return is_to_be_repeated
+
+    def _claim(self, tried_before: datetime, row_limit: int) -> list[Claim]:
+        """Claims until something is claimed or nothing is left."""
+        while True:
+            self.observer("before_claim")
+            self._refuse_if_stopped()
+            with self.connection.transaction():
+                claims, looked_at = ledger.claim(
+                    self.connection,
+                    self.selected_date,
+                    self.channel,
+                    owner=self.owner,
+                    lease=self.lease,
+                    row_limit=row_limit,
+                    tried_before=tried_before,
+                )
+            if claims or not looked_at:
+                return claims
+
+    def _hand_over(self, delivery: MessageDelivery, claims: Sequence[Claim]) -> bool:
+        """Hands messages over one by one; returns whether some may be taken a little later."""
+        by_send = {one.send_id: one for one in claims}
+        compositions = ledger.compose(self.connection, claims)
+        is_to_be_repeated = False
+        try:
+            for composition in compositions:
+                claim = by_send.pop(composition.send_id)
+                is_to_be_repeated |= self._hand_over_one(delivery, claim, composition)
+        except (ChannelUnavailable, GateBlocked) as error:
+            reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
+            self._settle(list(by_send.values()), "failed", reason_code=reason, is_retryable=True)
+            raise
+        # A claim without a composition has lost its contact point.
+        self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
+        return is_to_be_repeated
+
+    def _hand_over_one(self, delivery: MessageDelivery, claim: Claim, composition: Composition) -> bool:
+        try:
+            message = _message(composition, delivery)
+        except TemplateFault:
+            self._settle([claim], "failed", reason_code="not_renderable", is_retryable=True)
+            return False
+        if not self._begin([claim]):
+            return False
+        try:
+            answer = delivery.deliver(message)
+        except ChannelUnavailable as error:
+            self._settle([claim], "failed", reason_code=error.reason_code, is_retryable=True)
+            raise
+        except Exception:
+            # Whatever broke, it broke while the message was on its way.
+            self._settle([claim], "unknown", reason_code="delivery_broke")
+            raise
+        if answer.verdict == "accepted":
+            self.observer("after_peer_accepted")
+        self._settle_answer(claim, answer)
+        return answer.verdict == "try_again"
+
+    def _settle_answer(self, claim: Claim, answer: Answer) -> None:
+        self.observer("before_settle")
+        if answer.verdict == "accepted":
+            self._settle([claim], "sent")
+            self.newly_sent_count += 1
+        elif answer.verdict == "ambiguous":
+            self._settle([claim], "unknown", reason_code=answer.reason_code)
+        else:
+            is_retryable = answer.verdict == "try_again"
+            self._settle([claim], "failed", reason_code=answer.reason_code, is_retryable=is_retryable)
+        self.observer("after_settle")
+        self._refusals_in_a_row = self._refusals_in_a_row + 1 if answer.verdict == "refused" else 0
+        if self._refusals_in_a_row >= REFUSALS_IN_A_ROW:
+            raise ChannelUnavailable(
+                "refuses_everyone", f"{REFUSALS_IN_A_ROW} receivers in a row were refused ({answer.reason_code})"
+            )
+
+    def _begin(self, claims: Sequence[Claim], *, is_again: bool = False) -> list[Claim]:
+        """Looks everything up once more and notes that messages are about to go out; returns those that may.
+
+        What is in a file that may be in place already cannot be called back: it stays unknown.
+        """
+        by_entry = {one.audience_id: one for one in claims}
+        with self.connection.transaction():
+            for audience_id, reason in ledger.reasons_against(self.connection, list(by_entry)).items():
+                if is_again:
+                    self._settle([by_entry.pop(audience_id)], "unknown", reason_code="withdrawn_after_handing_over")
+                else:
+                    self._settle([by_entry.pop(audience_id)], "suppressed", reason_code=reason, is_retryable=True)
+            held = list(by_entry.values())
+            begun = ledger.begin_attempts(self.connection, held, owner=self.owner, lease=self.lease)
+        if len(begun) < len(held) and ledger.is_stopped(self.connection, self.channel):
+            lost = [one for one in held if one not in begun]
+            if is_again:
+                self._settle(lost, "unknown", reason_code="kill_switch")
+            else:
+                self._settle(lost, "failed", reason_code="kill_switch", is_retryable=True)
+            self._refuse_if_stopped()
+        return begun
+
+    def _put_files(self, delivery: FileDelivery, claims: Sequence[Claim]) -> None:
+        by_send = {one.send_id: one for one in claims}
+        groups = _grouped(ledger.compose(self.connection, claims), self.channel)
+        for batch_id, compositions in groups.items():
+            members = [by_send.pop(one.send_id) for one in compositions]
+            with self.connection.transaction():
+                ledger.open_batch(self.connection, batch_id, _digest(compositions), members)
+            try:
+                self._put_file(delivery, batch_id, members, compositions, is_again=False)
+            except (ChannelUnavailable, GateBlocked) as error:
+                reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
+                self._settle(list(by_send.values()), "failed", reason_code=reason, is_retryable=True)
+                raise
+        self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
+
+    def _put_files_again(self, delivery: FileDelivery) -> None:
+        """Puts files in place that may or may not be there: under their own names, so that nothing is doubled."""
+        with self.connection.transaction():
+            batches = ledger.take_over_batches(self.connection, self.channel, owner=self.owner, lease=self.lease)
+        for batch_id, members in batches.items():
+            compositions = ledger.compose(self.connection, members)
+            self._put_file(delivery, batch_id, members, compositions, is_again=True)
+
+    def _put_file(
+        self,
+        delivery: FileDelivery,
+        batch_id: str,
+        members: Sequence[Claim],
+        compositions: Sequence[Composition],
+        *,
+        is_again: bool,
+    ) -> None:
+        begun = {one.send_id: one for one in self._begin(members, is_again=is_again)}
+        messages: list[Message] = []
+        for composition in compositions:
+            if composition.send_id not in begun:
+                continue
+            try:
+                messages.append(_message(composition, delivery))
+            except TemplateFault:
+                claim = begun.pop(composition.send_id)
+                self._settle([claim], "failed", reason_code="not_renderable", is_retryable=True)
+        if not messages and not is_again:
+            ledger.settle_batch(self.connection, batch_id, "failed")
+            return
+        held = list(begun.values())
+        try:
+            answer = delivery.deliver(Batch(batch_id, self.channel, messages))
+        except ChannelUnavailable as error:
+            self._settle_undelivered(batch_id, held, error.reason_code, is_again=is_again)
+            raise
+        except Exception:
+            self._settle(held, "unknown", reason_code="delivery_broke")
+            raise
+        if answer.verdict == "accepted":
+            self.observer("after_peer_accepted")
+        self.observer("before_settle")
+        with self.connection.transaction():
+            if answer.verdict == "accepted":
+                self._settle(held, "sent")
+                ledger.settle_batch(self.connection, batch_id, "delivered")
+            else:
+                self._settle(held, "unknown", reason_code=answer.reason_code)
+        if answer.verdict == "accepted":
+            self.newly_sent_count += len(held)
+        self.observer("after_settle")
+
+    def _settle_undelivered(self, batch_id: str, held: Sequence[Claim], reason: str, *, is_again: bool) -> None:
+        with self.connection.transaction():
+            if is_again:
+                # This time the file was not put in place, but the first time it may have been.
+                self._settle(held, "unknown", reason_code=reason)
+            else:
+                self._settle(held, "failed", reason_code=reason, is_retryable=True)
+                ledger.settle_batch(self.connection, batch_id, "failed")
+
+    def _give_up(self, error: ChannelUnavailable) -> None:
+        """Notes of everybody who still waits that the channel could not be used; the next run takes them up."""
+        started_at = self._database_time()
+        while claims := self._claim(started_at, FILE_ROWS):
+            self._settle(claims, "failed", reason_code=error.reason_code, is_retryable=True)
+
+    def _settle(
+        self,
+        claims: Sequence[Claim],
+        state: ledger.State,
+        *,
+        reason_code: str | None = None,
+        is_retryable: bool = False,
+    ) -> None:
+        if claims:
+            ledger.settle(self.connection, claims, state, reason_code=reason_code, is_retryable=is_retryable)
+
+    def _refuse_if_stopped(self) -> None:
+        if ledger.is_stopped(self.connection, self.channel):
+            raise GateBlocked(
+                f"channel {self.channel} is stopped by the kill switch (ledger.kill_switches); nothing more is sent",
+                next_command="recall status",
+            )
+
+    def _database_time(self) -> datetime:
+        row = self.connection.execute("select clock_timestamp()").fetchone()
+        assert row is not None
+        return row[0]  # type: ignore[no-any-return]  # a timestamptz is a datetime
+
+
+def _message(composition: Composition, delivery: Delivery) -> Message:
+    content: RenderedMessage | None = None
+    if composition.template_source is not None:
+        content = _template(composition.template_source).render(
+            {
+                "campaign_id": composition.campaign_id,
+                "step_number": composition.step_number,
+                "arm_code": composition.arm_code,
+                "variant_code": composition.variant_code,
+                "offer_code": composition.offer_code,
+                "line_name": composition.line_name,
+                "inactive_days": composition.inactive_days,
+                "locale": composition.locale,
+                "unsubscribe_url": delivery.unsubscribe_url(composition.idempotency_key),
+            }
+        )
+    return Message(
+        idempotency_key=composition.idempotency_key,
+        contact_value=composition.contact_value,
+        content=content,
+        campaign_id=composition.campaign_id,
+        step_number=composition.step_number,
+        arm_code=composition.arm_code,
+        variant_code=composition.variant_code,
+        offer_code=composition.offer_code,
+        locale=composition.locale,
+        selected_date=composition.selected_date,
+    )
+
+
+@lru_cache(maxsize=256)
+def _template(source: str) -> MessageTemplate:
+    return parse_template(source, needs_subject=False)
+
+
+def _grouped(compositions: Sequence[Composition], channel: str) -> dict[str, list[Composition]]:
+    """Sorts messages into files: one per campaign and step, named after its members."""
+    steps: dict[tuple[str, int], list[Composition]] = {}
+    for one in compositions:
+        steps.setdefault((one.campaign_id, one.step_number), []).append(one)
+    return {
+        f"{channel}-{members[0].selected_date:%Y%m%d}-{campaign_id}-{step_number}-{_digest(members)[:12]}": members
+        for (campaign_id, step_number), members in sorted(steps.items())
+    }
+
+
+def _digest(compositions: Sequence[Composition]) -> str:
+    keys = sorted(one.idempotency_key for one in compositions)
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()

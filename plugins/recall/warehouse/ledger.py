@@ -1,0 +1,435 @@
+"""The ledger: who was drawn into what, and which message may be, was or might have been sent.
+
+Every function works on a connection of the role `exporter` and leaves the commit to its caller, except where it says
+otherwise. Leases run on the database's clock, so that no worker's clock decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import psycopg
+from psycopg.rows import class_row
+
+from recall.domain.errors import GateBlocked, RecallError
+from recall.warehouse.queries import query
+
+State = Literal["sent", "failed", "suppressed", "unknown"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message that one worker, and nobody else, may hand over.
+
+    Attributes:
+        audience_id: The entry that it is sent for.
+        send_id: The send.
+        fence: Number of the claim; a later claim of the same send has a greater one.
+        batch_id: The file it belongs to; None for messages that go one by one.
+    """
+
+    audience_id: str
+    send_id: int
+    fence: int
+    batch_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What a claimed message is made of. Its representation shows no contact.
+
+    Attributes:
+        send_id: The send; 0 in a preview.
+        fence: Number of the claim; 0 in a preview.
+        audience_id: The entry.
+        idempotency_key: Names the send to the peer.
+        contact_value: The normalised contact.
+        campaign_id: The campaign.
+        step_number: Its step.
+        arm_code: The arm.
+        variant_code: Variant of the copy.
+        offer_code: The offer.
+        selected_date: Business date for which it was selected.
+        inactive_days: Days from the last key day to the selected date.
+        line_name: Name of the business line.
+        locale: Language of the copy.
+        template_source: The frozen template; None where the arm has none.
+    """
+
+    send_id: int
+    fence: int
+    audience_id: str
+    idempotency_key: str
+    contact_value: str
+    campaign_id: str
+    step_number: int
+    arm_code: str
+    variant_code: str
+    offer_code: str
+    selected_date: date
+    inactive_days: int
+    line_name: str
+    locale: str
+    template_source: str | None
+
+    def __repr__(self) -> str:
+        """Names the send only."""
+        return f"Composition(send_id={self.send_id})"
+
+
+@dataclass(frozen=True)
+class ExpiredClaim:
+    """A claim whose worker let the lease run out.
+
+    Attributes:
+        send_id: The send.
+        fence: Number of the claim.
+        is_attempted: Whether the message was about to be handed over, so that the peer may have it.
+    """
+
+    send_id: int
+    fence: int
+    is_attempted: bool
+
+
+def selected_date_of(as_of_date: date) -> date:
+    """Returns the day that a night selects for: the one after its as-of date.
+
+    Args:
+        as_of_date: The last business day that the night includes.
+    """
+    return as_of_date + timedelta(days=1)
+
+
+def require_complete_build(connection: psycopg.Connection, as_of_date: date) -> None:
+    """Makes sure that what is served is a finished night of that day, gates included.
+
+    Args:
+        connection: As exporter.
+        as_of_date: The day whose audience is to be delivered.
+
+    Raises:
+        GateBlocked: Another day is served, or the night did not get through its gates. Nothing was sent.
+    """
+    served = connection.execute("select as_of_date, state from control.published").fetchone()
+    command = f"recall nightly --as-of {as_of_date}"
+    if served is None:
+        raise GateBlocked("nothing was built yet, so there is no audience", next_command=command)
+    if served[0] != as_of_date:
+        raise GateBlocked(
+            f"the audience served is that of {served[0]}, not of {as_of_date}; only the served one is exported",
+            next_command=f"recall export --as-of {served[0]}",
+        )
+    if served[1] != "complete":
+        raise GateBlocked(
+            f"the night of {as_of_date} is {served[1]}: its audience did not get through the gate",
+            next_command=command,
+        )
+
+
+def register_audience(connection: psycopg.Connection, selected_date: date) -> None:
+    """Stores persons, holdouts, assignments and entries of a day's audience; again changes nothing that has happened.
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that the audience was selected for.
+
+    Raises:
+        GateBlocked: The audience contradicts an assignment stored since it was built.
+    """
+    night = connection.execute("select business_time_zone, global_holdout_rate from control.night").fetchone()
+    if night is None:
+        raise RecallError("no night was prepared yet", next_command="recall nightly")
+    parameters = {"selected_date": selected_date, "zone": night[0], "holdout_rate": night[1]}
+    # Two registrations at once could each store half of one audience.
+    connection.execute("lock table ledger.assignments in share row exclusive mode")
+    for name in ("store_persons", "store_global_holdouts", "store_assignments"):
+        connection.execute(query(name), parameters)
+    contradictions = connection.execute(query("count_contradictions"), parameters).fetchone()
+    if contradictions is not None and contradictions[0]:
+        raise GateBlocked(
+            f"{contradictions[0]} members are drawn otherwise than the ledger stored since; build the night again",
+            next_command=f"recall nightly --as-of {selected_date - timedelta(days=1)}",
+        )
+    connection.execute(query("store_entries"), parameters)
+    connection.execute(query("suppress_absent_entries"), parameters)
+
+
+def is_stopped(connection: psycopg.Connection, channel: str) -> bool:
+    """Returns whether somebody pulled the kill switch of a channel or of all.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+    """
+    found = connection.execute(
+        "select 1 from ledger.kill_switches where is_stopped and channel in ('*', %s) limit 1", (channel,)
+    ).fetchone()
+    return found is not None
+
+
+def claim(
+    connection: psycopg.Connection,
+    selected_date: date,
+    channel: str,
+    *,
+    owner: str,
+    lease: timedelta,
+    row_limit: int,
+    tried_before: Any,
+) -> tuple[list[Claim], int]:
+    """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
+
+    Consent, return and earlier sends are looked up with everything that is loaded by now. Claims of one channel are
+    made one after the other, so that two workers cannot take one contact under two entries.
+
+    Args:
+        connection: As exporter, in a transaction.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+        owner: Name of this worker.
+        lease: How long the worker may stay silent.
+        row_limit: Entries to look at.
+        tried_before: Instant of the database's clock: what failed after it is not taken up again.
+
+    Returns:
+        The claims, and how many entries were looked at; 0 if there are no more.
+    """
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"recall claim {channel}",))
+    picked = connection.execute(
+        query("pick_entries"),
+        {
+            "selected_date": selected_date,
+            "channel": channel,
+            "run_started_at": tried_before,
+            "row_limit": row_limit,
+        },
+    ).fetchall()
+    audience_ids = [str(row[0]) for row in picked]
+    if not audience_ids:
+        return [], 0
+    reasons = reasons_against(connection, audience_ids)
+    sendable = [audience_id for audience_id in audience_ids if audience_id not in reasons]
+    with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        claims = cursor.execute(
+            query("claim_sends"), {"audience_ids": sendable, "owner": owner, "lease": lease}
+        ).fetchall()
+    taken = {one.audience_id for one in claims}
+    reasons |= {audience_id: "already_sent" for audience_id in sendable if audience_id not in taken}
+    connection.execute(query("mark_entries_claimed"), {"audience_ids": list(taken)})
+    _suppress_entries(connection, reasons)
+    return claims, len(audience_ids)
+
+
+def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str]) -> dict[str, str]:
+    """Returns the entries that must not be sent now, each with the first reason.
+
+    Args:
+        connection: As exporter.
+        audience_ids: Entries to look up.
+    """
+    rows = connection.execute(query("reasons_against"), {"audience_ids": list(audience_ids)}).fetchall()
+    return {audience_id: reason for audience_id, reason in rows if reason is not None}
+
+
+def begin_attempts(
+    connection: psycopg.Connection, claims: Sequence[Claim], *, owner: str, lease: timedelta
+) -> list[Claim]:
+    """Notes that messages are about to be handed over; from then on a lost worker leaves them unknown.
+
+    Args:
+        connection: As exporter; the caller commits before it hands anything over.
+        claims: What this worker claimed.
+        owner: Name of this worker.
+        lease: How long it may stay silent from now on.
+
+    Returns:
+        The claims that may be handed over: still held, and nobody pulled the kill switch.
+    """
+    rows = connection.execute(query("begin_attempts"), _held(claims) | {"owner": owner, "lease": lease}).fetchall()
+    begun = {row[0] for row in rows}
+    return [one for one in claims if one.send_id in begun]
+
+
+def settle(
+    connection: psycopg.Connection,
+    claims: Iterable[Claim | ExpiredClaim],
+    state: State,
+    *,
+    reason_code: str | None = None,
+    is_retryable: bool = False,
+) -> int:
+    """Writes down what became of messages.
+
+    Args:
+        connection: As exporter.
+        claims: Claims of this worker, or expired ones.
+        state: sent, failed, suppressed or unknown.
+        reason_code: Why; None for sent.
+        is_retryable: Whether a later run may claim the key again.
+
+    Returns:
+        How many were still this worker's to settle.
+    """
+    held = _held(list(claims))
+    return connection.execute(
+        query("settle_sends"), held | {"state": state, "reason_code": reason_code, "is_retryable": is_retryable}
+    ).rowcount
+
+
+def settle_expired(connection: psycopg.Connection, channel: str, *, is_repeatable: bool) -> int:
+    """Settles claims of workers that are gone: unknown where the peer may have the message, else to be tried again.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        is_repeatable: Whether delivering again replaces; such files are left to `take_over_batches`.
+
+    Returns:
+        How many claims were settled.
+    """
+    with connection.cursor(row_factory=class_row(ExpiredClaim)) as cursor:
+        expired = cursor.execute(
+            query("list_expired_claims"), {"channel": channel, "is_repeatable": is_repeatable}
+        ).fetchall()
+    attempted = [one for one in expired if one.is_attempted]
+    untouched = [one for one in expired if not one.is_attempted]
+    count = settle(connection, attempted, "unknown", reason_code="worker_lost_after_handing_over")
+    return count + settle(
+        connection, untouched, "failed", reason_code="worker_lost_before_handing_over", is_retryable=True
+    )
+
+
+def has_claims_of_others(connection: psycopg.Connection, selected_date: date, channel: str) -> bool:
+    """Returns whether entries of the day are claimed by workers that may still be alive.
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+    """
+    found = connection.execute(
+        "select 1 from ledger.entries where selected_date = %s and channel = %s and state = 'claimed' limit 1",
+        (selected_date, channel),
+    ).fetchone()
+    return found is not None
+
+
+def open_batch(connection: psycopg.Connection, batch_id: str, digest: str, claims: Sequence[Claim]) -> None:
+    """Binds claims to a file, for ever: the file is put in place again under the same name if need be.
+
+    Args:
+        connection: As exporter.
+        batch_id: Name of the file.
+        digest: Digest of its members.
+        claims: Members of one campaign, step and channel.
+    """
+    send_ids = [one.send_id for one in claims]
+    row = connection.execute(
+        "select campaign_id, step_number, channel, selected_date from ledger.sends where send_id = %s", (send_ids[0],)
+    ).fetchone()
+    assert row is not None
+    connection.execute(
+        query("open_batch"),
+        {
+            "batch_id": batch_id,
+            "campaign_id": row[0],
+            "step_number": row[1],
+            "channel": row[2],
+            "selected_date": row[3],
+            "member_count": len(claims),
+            "digest": digest,
+        },
+    )
+    connection.execute("update ledger.sends set batch_id = %s where send_id = any(%s)", (batch_id, send_ids))
+
+
+def settle_batch(connection: psycopg.Connection, batch_id: str, state: Literal["open", "delivered", "failed"]) -> None:
+    """Writes down what became of a file.
+
+    Args:
+        connection: As exporter.
+        batch_id: Name of the file.
+        state: open if it may or may not be in place.
+    """
+    connection.execute(
+        "update ledger.batches set state = %s, settled_at = clock_timestamp() where batch_id = %s", (state, batch_id)
+    )
+
+
+def take_over_batches(
+    connection: psycopg.Connection, channel: str, *, owner: str, lease: timedelta
+) -> dict[str, list[Claim]]:
+    """Claims the members of files that may or may not be in place.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        owner: Name of this worker.
+        lease: How long it may stay silent.
+
+    Returns:
+        The claims by batch_id.
+    """
+    with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        claims = cursor.execute(
+            query("take_over_batches"), {"channel": channel, "owner": owner, "lease": lease}
+        ).fetchall()
+    connection.execute(query("mark_entries_claimed"), {"audience_ids": [one.audience_id for one in claims]})
+    batches: dict[str, list[Claim]] = {}
+    for one in claims:
+        assert one.batch_id is not None
+        batches.setdefault(one.batch_id, []).append(one)
+    return batches
+
+
+def compose(connection: psycopg.Connection, claims: Sequence[Claim]) -> list[Composition]:
+    """Returns what claimed messages are made of, in the order of their keys.
+
+    Args:
+        connection: As exporter.
+        claims: What this worker claimed.
+    """
+    with connection.cursor(row_factory=class_row(Composition)) as cursor:
+        return cursor.execute(query("compose_messages"), {"send_ids": [one.send_id for one in claims]}).fetchall()
+
+
+def preview(connection: psycopg.Connection, selected_date: date, channel: str) -> list[Composition]:
+    """Returns what an export would deliver, in the order of keys; touches nothing.
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+    """
+    with connection.cursor(row_factory=class_row(Composition)) as cursor:
+        return cursor.execute(
+            query("preview_messages"), {"selected_date": selected_date, "channel": channel}
+        ).fetchall()
+
+
+def counts(connection: psycopg.Connection, selected_date: date, channel: str) -> dict[tuple[str, str], int]:
+    """Returns how many entries of a day and channel are in which state, for which reason (empty for none).
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+    """
+    rows = connection.execute(query("count_entries"), {"selected_date": selected_date, "channel": channel}).fetchall()
+    return {(state, reason): count for state, reason, count in rows}
+
+
+def _held(claims: Sequence[Claim | ExpiredClaim]) -> dict[str, Any]:
+    return {"send_ids": [one.send_id for one in claims], "fences": [one.fence for one in claims]}
+
+
+def _suppress_entries(connection: psycopg.Connection, reasons: dict[str, str]) -> None:
+    if not reasons:
+        return
+    parameters = {"audience_ids": list(reasons), "reason_codes": list(reasons.values())}
+    connection.execute(query("suppress_entries"), parameters)
+    connection.execute(query("note_suppressed_sends"), parameters)

@@ -1,0 +1,37 @@
+-- What each claimed message needs: its contact, its copy in the user's language, and what the copy may mention.
+select
+    sends.send_id,
+    sends.fence,
+    sends.audience_id,
+    sends.idempotency_key,
+    points.contact_value,
+    entries.campaign_id,
+    entries.step_number,
+    entries.arm_code,
+    entries.variant_code,
+    entries.offer_code,
+    entries.selected_date,
+    entries.selected_date - entries.last_key_date as inactive_days,
+    coalesce(lines.line_name, entries.line_id) as line_name,
+    coalesce(templates.locale, campaigns.default_locale) as locale,
+    templates.template_source
+from ledger.sends as sends
+inner join ledger.entries as entries on sends.audience_id = entries.audience_id
+inner join definitions.campaigns as campaigns
+    on entries.campaign_id = campaigns.campaign_id and entries.campaign_version = campaigns.campaign_version
+inner join pii.contact_points as points on sends.contact_id = points.contact_id
+left join marts.dim_lines as lines on entries.line_id = lines.line_id
+left join raw.users as users on entries.user_id = users.user_id
+left join lateral (
+    select copies.locale, copies.template_source
+    from definitions.campaign_templates as copies
+    where
+        copies.campaign_id = entries.campaign_id
+        and copies.campaign_version = entries.campaign_version
+        and copies.arm_code = entries.arm_code
+        and copies.locale in (lower(left(users.locale, 2)), campaigns.default_locale)
+    order by case when copies.locale = lower(left(users.locale, 2)) then 0 else 1 end
+    limit 1
+) as templates on true
+where sends.send_id = any(%(send_ids)s)
+order by sends.idempotency_key

@@ -1,0 +1,18 @@
+-- Channels that somebody is to be sent through on a day, and those where an earlier delivery is not settled.
+select members.channel
+from audiences.aud_recall_members as members
+where
+    members.selected_date = %(selected_date)s
+    and not members.is_global_holdout
+    and not members.is_campaign_holdout
+union
+select entries.channel
+from ledger.entries as entries
+where
+    entries.selected_date = %(selected_date)s
+    and entries.state in ('waiting', 'claimed', 'failed')
+union
+select sends.channel
+from ledger.sends as sends
+where sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp()
+order by channel

@@ -1,0 +1,3 @@
+update ledger.entries
+set state = 'claimed', reason_code = null
+where audience_id = any(%(audience_ids)s)

@@ -1,0 +1,64 @@
+-- As compose_messages, for members that nothing was claimed of: what an export would deliver as of now.
+select
+    0 as send_id,
+    0 as fence,
+    members.audience_id,
+    left(
+        encode(
+            sha256(
+                convert_to(
+                    concat_ws(
+                        '|', members.campaign_id, members.step_number, members.channel, members.contact_id,
+                        members.last_key_date
+                    ),
+                    'UTF8'
+                )
+            ),
+            'hex'
+        ),
+        32
+    ) as idempotency_key,
+    points.contact_value,
+    members.campaign_id,
+    members.step_number,
+    members.arm_code,
+    members.variant_code,
+    members.offer_code,
+    members.selected_date,
+    members.selected_date - members.last_key_date as inactive_days,
+    coalesce(lines.line_name, members.line_id) as line_name,
+    coalesce(templates.locale, campaigns.default_locale) as locale,
+    templates.template_source
+from audiences.aud_recall_members as members
+inner join definitions.campaigns as campaigns
+    on members.campaign_id = campaigns.campaign_id and members.campaign_version = campaigns.campaign_version
+inner join pii.contact_points as points on members.contact_id = points.contact_id
+left join marts.dim_lines as lines on members.line_id = lines.line_id
+left join raw.users as users on members.user_id = users.user_id
+left join lateral (
+    select copies.locale, copies.template_source
+    from definitions.campaign_templates as copies
+    where
+        copies.campaign_id = members.campaign_id
+        and copies.campaign_version = members.campaign_version
+        and copies.arm_code = members.arm_code
+        and copies.locale in (lower(left(users.locale, 2)), campaigns.default_locale)
+    order by case when copies.locale = lower(left(users.locale, 2)) then 0 else 1 end
+    limit 1
+) as templates on true
+where
+    members.selected_date = %(selected_date)s
+    and members.channel = %(channel)s
+    and not members.is_global_holdout
+    and not members.is_campaign_holdout
+    and not exists (
+        select from ledger.sends as sends
+        where
+            sends.campaign_id = members.campaign_id
+            and sends.step_number = members.step_number
+            and sends.channel = members.channel
+            and sends.contact_id = members.contact_id
+            and sends.last_key_date = members.last_key_date
+            and not sends.is_retryable
+    )
+order by idempotency_key
