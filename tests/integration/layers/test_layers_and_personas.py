@@ -1,0 +1,217 @@
+"""Layers, their daily distribution and personas after each of four nights, against a recount from the events.
+
+The shop (shop.py) has lines of every frequency class, categories nobody maps, cancelled orders, visits without an
+object, users who only visit, and a line whose first visit comes in the middle. The nights are a rebuild, a delta of
+one day, a delta with rows of months ago, and a delta after a pause of two months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+from tests.conftest import WORKSPACE_SETTINGS, Warehouse
+from tests.integration.layers import shop as counted
+
+from recall.domain.workspace import load_workspace
+from recall.hooks.dbt import build_layer, run_operation
+from recall.hooks.night import prepare_night
+from recall.ingest.load import load_landing
+from recall.warehouse.definitions import load_definitions
+
+NIGHTS = (date(2025, 5, 10), date(2025, 5, 11), date(2025, 7, 1), date(2025, 9, 1))
+LATE_NIGHT = NIGHTS[2]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the marts served after one night, and the events that they could know."""
+
+    known: counted.Shop
+    layers: list[dict[str, Any]]
+    distribution: dict[tuple[date, str, str, str], tuple[int, Decimal]]
+    personas: dict[tuple[str, str], dict[str, Any]]
+    is_full_rebuild: bool
+
+
+def is_held_back(event_id: str, day: date) -> bool:
+    """A seventh of the events of the first months arrives months late."""
+    return day < NIGHTS[0] and crc32(event_id.encode()) % 7 == 0
+
+
+def rows(connection: Any, query: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query)
+    names = [column.name for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@pytest.fixture(scope="module")
+def nights(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[date, Served]]:
+    """Loads and builds the four nights, one after the other, in one warehouse."""
+    folder = tmp_path_factory.mktemp("workspace")
+    everything = counted.random_shop(20250901)
+    files = {"workspace.yml": WORKSPACE_SETTINGS, **counted.definition_files()}
+    served: dict[date, Served] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
+        previous = date.min
+        for as_of_date in NIGHTS:
+
+            def arrives(event_id: str, day: date, first: date = previous, last: date = as_of_date) -> bool:
+                if is_held_back(event_id, day):
+                    return last == LATE_NIGHT
+                return first < day <= last
+
+            def is_known(event_id: str, day: date, last: date = as_of_date) -> bool:
+                return day <= last and (last >= LATE_NIGHT or not is_held_back(event_id, day))
+
+            delivery = counted.landing_files(counted.part_of(everything, arrives), f"{as_of_date}")
+            files |= {f"landing/{name}": text for name, text in delivery.items()}
+            write(folder, files)
+            workspace = load_workspace(folder)
+            load_definitions(workspace)
+            assert load_landing(workspace).rejected == ()
+            night = prepare_night(workspace, as_of_date)
+            for layer in ("staging", "intermediate", "marts"):
+                build_layer(layer)
+            run_operation("publish", {"layer": "marts"})
+            served[as_of_date] = read(
+                module_warehouse, counted.part_of(everything, is_known), is_full=night.is_full_rebuild
+            )
+            previous = as_of_date
+        yield served
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def read(warehouse: Warehouse, known: counted.Shop, *, is_full: bool) -> Served:
+    """Reads the marts as somebody with a BI tool would."""
+    with warehouse.connect("bi_reader") as connection:
+        layers = rows(connection, "select * from marts.fct_recall_layers order by user_id, line_id")
+        distribution = rows(connection, "select * from marts.fct_layer_distribution")
+        personas = rows(connection, "select * from marts.fct_churned_personas")
+    return Served(
+        known=known,
+        layers=layers,
+        distribution={
+            (row["as_of_date"], row["line_id"], row["dimension_code"], row["layer_code"]): (
+                row["user_count"],
+                row["user_rate"],
+            )
+            for row in distribution
+        },
+        personas={(row["user_id"], row["line_id"]): row for row in personas},
+        is_full_rebuild=is_full,
+    )
+
+
+def rounded(score: Any) -> Decimal:
+    return round(Decimal(score.numerator) / Decimal(score.denominator), 6)
+
+
+def test_only_the_first_night_rebuilt_everything(nights: dict[date, Served]) -> None:
+    assert [nights[day].is_full_rebuild for day in NIGHTS] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("as_of_date", NIGHTS)
+def test_layers_of_a_night_equal_a_recount_of_the_events(nights: dict[date, Served], as_of_date: date) -> None:
+    served = nights[as_of_date]
+    expected = [
+        {
+            "user_id": row["user_id"],
+            "line_id": row["line_id"],
+            "episode_number": row["episode_number"],
+            "as_of_date": as_of_date,
+            "last_key_date": row["last_key_date"],
+            **row["values"],
+            "layer_score": rounded(row["layer_score"]),
+            "layer_code": row["layer_code"],
+        }
+        for row in counted.layers_as_of(served.known, as_of_date)
+    ]
+    assert len(expected) > 30
+    assert [{name: row[name] for name in expected[0]} for row in served.layers] == expected
+
+
+@pytest.mark.parametrize("as_of_date", NIGHTS)
+def test_distribution_of_every_past_day_equals_a_recount(nights: dict[date, Served], as_of_date: date) -> None:
+    served = nights[as_of_date]
+    day = counted.FIRST_DAY
+    while day <= as_of_date:
+        found = {key[1:]: count for key, (count, _) in served.distribution.items() if key[0] == day and count}
+        assert found == counted.distribution_of(served.known, day), day
+        day += timedelta(days=1)
+
+
+def test_distribution_has_every_code_of_every_day_since_the_first_lapse(nights: dict[date, Served]) -> None:
+    served = nights[NIGHTS[-1]]
+    for line in counted.LINES:
+        days = {key[0] for key in served.distribution if key[1] == line}
+        first = min(days)
+        assert not any(key[0] == line for key in counted.distribution_of(served.known, first - timedelta(days=1)))
+        assert days == {first + timedelta(days=number) for number in range((NIGHTS[-1] - first).days + 1)}
+        first_visit = min(
+            day for (_, of_line), history in counted.histories(served.known, NIGHTS[-1]).items()
+            if of_line == line for day in history.sessions
+        )  # fmt: skip
+        for day in days:
+            codes = {key[2:] for key in served.distribution if key[:2] == (day, line)}
+            expected = {("layer", code) for code, _, _ in counted.LAYERS} | {
+                (dimension, entry[0])
+                for dimension, entries in counted.BINS.items()
+                for entry in entries
+                if "visit" not in dimension or day >= first_visit
+            }
+            assert codes == expected
+
+
+def test_rates_of_a_dimension_sum_to_one_where_somebody_is_lapsed(nights: dict[date, Served]) -> None:
+    sums: dict[tuple[date, str, str], Decimal] = {}
+    for (day, line, dimension, _), (_, rate) in nights[NIGHTS[-1]].distribution.items():
+        sums[day, line, dimension] = sums.get((day, line, dimension), Decimal(0)) + rate
+    assert all(total == 0 or abs(total - 1) < Decimal("0.00001") for total in sums.values())
+
+
+@pytest.mark.parametrize("as_of_date", NIGHTS)
+def test_personas_of_a_night_equal_a_recount_of_the_events(nights: dict[date, Served], as_of_date: date) -> None:
+    served = nights[as_of_date]
+    expected = counted.personas_as_of(served.known, as_of_date)
+    found = {
+        key: {
+            **{name: row[name] for name in next(iter(expected.values()))},
+            "last_interaction_at": row["last_interaction_at"].replace(tzinfo=None),
+        }
+        for key, row in served.personas.items()
+    }
+    assert found == expected
+
+
+def test_average_order_amount_is_net_amount_per_order_in_whole_cents(nights: dict[date, Served]) -> None:
+    for row in nights[NIGHTS[-1]].personas.values():
+        per_order = row["net_amount"] / row["order_count"]
+        assert row["average_order_amount"] == per_order.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def test_every_column_of_the_public_tables_is_described(
+    nights: dict[date, Served], module_warehouse: Warehouse
+) -> None:
+    assert nights
+    with module_warehouse.connect("auditor") as connection:
+        undescribed = connection.execute(
+            "select table_name, column_name from information_schema.columns"
+            " where table_schema = 'marts'"
+            " and table_name in ('fct_recall_layers', 'fct_layer_distribution', 'fct_churned_personas')"
+            " and col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) is null"
+        ).fetchall()
+    assert undescribed == []
