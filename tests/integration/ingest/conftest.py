@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import Warehouse, WorkspaceFactory
 
 from recall.domain.tables import TABLES, find_table
 from recall.domain.workspace import Workspace
 from recall.ingest.load import load_landing
 from recall.ingest.summary import FileResult, LoadSummary
 from recall.warehouse.definitions import load_definitions
-from tests.conftest import Warehouse, WorkspaceFactory
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 
@@ -48,10 +48,10 @@ class Shop:
         self.deliver(path, content)
         return next(file for file in self.load().files if file.path == path)
 
-    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """Returns the rows of a query, asked as owner."""
         with self.warehouse.connect() as connection:
-            return connection.execute(statement.encode(), values).fetchall()
+            return connection.execute(statement.encode(), values or None).fetchall()
 
     def raw(self, table_name: str, *columns: str) -> list[tuple[Any, ...]]:
         """Returns the current rows of a table in the order of their key."""
