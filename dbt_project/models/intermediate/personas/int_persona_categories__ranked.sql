@@ -15,21 +15,21 @@ episodes as (
 orders as (
 
     select
-        order_id,
-        user_id,
-        ordered_date,
-        exchange_rate
+        orders.order_id,
+        orders.user_id,
+        orders.ordered_date,
+        orders.exchange_rate
     from {{ rows_of_users(ref('stg_landing__orders'), ref('int_lapsed_users__changed')) }} as orders
-    where is_valid
+    where orders.is_valid
 
 ),
 
 items as (
 
     select
-        order_id,
-        product_id,
-        net_amount_in_order_currency
+        order_items.order_id,
+        order_items.product_id,
+        order_items.net_amount_in_order_currency
     from {{ rows_of_orders(ref('stg_landing__order_items'), 'orders') }} as order_items
 
 ),
@@ -44,30 +44,43 @@ products as (
 
 ),
 
+-- Gathered before the episodes are looked at: joined by line alone, products and episodes would multiply.
 category_orders as (
+
+    select
+        orders.order_id,
+        orders.user_id,
+        orders.ordered_date,
+        products.line_id,
+        products.category,
+        sum({{ converted_amount('items.net_amount_in_order_currency', 'orders.exchange_rate') }}) as net_amount
+    from orders
+    inner join items
+        on orders.order_id = items.order_id
+    inner join products
+        on items.product_id = products.product_id
+    group by
+        orders.order_id,
+        orders.user_id,
+        orders.ordered_date,
+        products.line_id,
+        products.category
+
+),
+
+episode_orders as (
 
     select
         episodes.user_id,
         episodes.line_id,
-        products.category,
-        orders.order_id,
-        sum({{ converted_amount('items.net_amount_in_order_currency', 'orders.exchange_rate') }}) as net_amount
+        category_orders.category,
+        category_orders.net_amount
     from episodes
-    inner join orders
+    inner join category_orders
         on
-            episodes.user_id = orders.user_id
-            and episodes.lapsed_date >= orders.ordered_date
-    inner join items
-        on orders.order_id = items.order_id
-    inner join products
-        on
-            items.product_id = products.product_id
-            and episodes.line_id = products.line_id
-    group by
-        episodes.user_id,
-        episodes.line_id,
-        products.category,
-        orders.order_id
+            episodes.user_id = category_orders.user_id
+            and episodes.line_id = category_orders.line_id
+            and episodes.lapsed_date >= category_orders.ordered_date
 
 ),
 
@@ -83,7 +96,7 @@ final as (
             partition by user_id, line_id
             order by count(*) desc, sum(net_amount) desc, category
         ) as rank_number
-    from category_orders
+    from episode_orders
     group by
         user_id,
         line_id,
