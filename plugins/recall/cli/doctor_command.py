@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 
@@ -15,6 +17,7 @@ from recall.domain.errors import RecallError
 from recall.domain.home import Home, current_home
 from recall.domain.workspace import load_workspace
 
+CURRENT_CHANNELS = Path(__file__).with_name("current_channels.sql")
 LEAST_FREE_BYTES = 2 * 2**30
 
 
@@ -149,12 +152,25 @@ def _campaigns(home: Home) -> Finding:
 
 def _channels(home: Home) -> Finding:
     """Each channel that a campaign uses can be reached."""
-    from recall.hooks.delivery import check_channels
+    from recall.channels.contract import ChannelUnavailable, Settings
+    from recall.channels.registry import open_delivery
+    from recall.warehouse.connection import connect
 
-    problems = check_channels(load_workspace(home=home))
+    with connect("auditor", home=home) as database:
+        channels = database.execute(CURRENT_CHANNELS.read_bytes()).fetchall()
+    problems: list[str] = []
+    for channel, delivery_code in channels:
+        try:
+            with open_delivery(delivery_code, Settings(channel, os.environ, home.outbox_dir)):
+                pass
+        except ChannelUnavailable as error:
+            problems.append(f"{channel}: {error.detail}")
+        except RecallError as error:
+            problems.append(error.message)
     if problems:
-        return Finding("channels", False, "; ".join(str(problem) for problem in problems), "recall doctor")
-    return Finding("channels", True, "all reachable")
+        return Finding("channels", False, "; ".join(problems), "recall doctor")
+    names = ", ".join(channel for channel, _ in channels)
+    return Finding("channels", True, f"{names} reachable" if names else "no loaded campaign uses any")
 
 
 def _sources(home: Home) -> Finding:

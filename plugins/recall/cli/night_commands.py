@@ -136,10 +136,16 @@ def show_load(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         results: What the tasks returned.
     """
     for summary in results.get("load_files", []):
-        counts = {
-            key: value for key, value in summary.items() if isinstance(value, int) and not isinstance(value, bool)
-        }
-        output().print("Load: " + ", ".join(f"{key.replace('_', ' ')} {value:,}" for key, value in counts.items()))
+        console = output()
+        console.print(
+            f"Loaded {summary['loaded_count']:,} of {summary['row_count']:,} rows from {summary['file_count']:,} new"
+            f" files; {summary['quarantined_count']:,} set aside, {summary['repeated_count']:,} repeated,"
+            f" {summary['superseded_count']:,} superseded; {summary['unchanged_count']:,} files unchanged."
+        )
+        for path in summary["ignored"]:
+            console.print(f"Ignored, no data file: {path}", markup=False)
+        for hint in summary["hints"]:
+            console.print(f"Hint: {hint}", markup=False)
 
 
 def show_exports(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -149,10 +155,22 @@ def show_exports(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         results: What the tasks returned.
     """
     summaries = results.get("export_channel", [])
-    if summaries:
-        columns = [key for key, value in summaries[0].items() if not isinstance(value, dict | list)]
+    if summaries and summaries[0]["is_dry_run"]:
         show_table(
-            [key.replace("_", " ") for key in columns], [[each.get(key) for key in columns] for each in summaries]
+            ("channel", "selected for", "would be sent", "written to"),
+            [
+                (each["channel"], each["selected_date"], each["member_count"], each["preview_path"])
+                for each in summaries
+            ],
+        )
+    elif summaries:
+        counts = ("newly_sent", "sent", "failed", "suppressed", "unknown", "waiting", "held_out")
+        show_table(
+            ("channel", "selected for", *(count.replace("_", " ") for count in counts)),
+            [
+                (each["channel"], each["selected_date"], *(each[f"{count}_count"] for count in counts))
+                for each in summaries
+            ],
         )
     elif "list_channels" in results:
         output().print("Export: no channel has anything to send.")

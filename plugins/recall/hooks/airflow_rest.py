@@ -49,7 +49,7 @@ def follow_chain(
     """
     results: dict[str, list[dict[str, Any]]] = {}
     with _client(server) as api:
-        body = {"logical_date": None, "conf": {**order, "stop_after": dag_ids[-1]}}
+        body = {"logical_date": None, "conf": {**order, "stop_after": dag_ids[-1], "is_followed": True}}
         run_id = str(_post(api, f"/dags/{dag_ids[0]}/dagRuns", body)["dag_run_id"])
         for position, dag_id in enumerate(dag_ids):
             _follow_run(api, server, dag_id, run_id, progress, results)

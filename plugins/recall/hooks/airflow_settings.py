@@ -83,7 +83,7 @@ def scheduler_environment(home: Home, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": secret(home, "airflow", "secret_key"),
-        "AIRFLOW__API_AUTH__JWT_SECRET": secret(home, "airflow", "jwt_secret"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": hashlib.sha512(secret(home, "airflow", "jwt_secret").encode()).hexdigest(),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.logs_dir / "airflow" / "tasks"),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",

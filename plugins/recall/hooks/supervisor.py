@@ -101,7 +101,7 @@ def start(home: Home, *, progress: Progress | None = None) -> Server:
     logs.mkdir(parents=True, exist_ok=True)
     airflow_settings.scheduler_dir(home).mkdir(parents=True, exist_ok=True)
     port = _port(home)
-    environment = {**os.environ, **airflow_settings.scheduler_environment(home, port)}
+    environment = {**os.environ, **airflow_settings.scheduler_environment(home, port), **_log_ports()}
     with watcher.stage("Airflow's database"):
         _make_database(home)
         _write_password(home)
@@ -338,6 +338,17 @@ def _port(home: Home) -> int:
             remembered.write_text(str(port), encoding="utf-8")
             return port
     raise RecallError("no free port on 127.0.0.1")
+
+
+def _log_ports() -> dict[str, str]:
+    """Gives the processes that serve task logs a free port each, so that two Airflows fit on one machine."""
+    with socket.socket() as worker, socket.socket() as trigger:
+        worker.bind(("127.0.0.1", 0))
+        trigger.bind(("127.0.0.1", 0))
+        return {
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker.getsockname()[1]),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger.getsockname()[1]),
+        }
 
 
 def _end(pid: int) -> bool:

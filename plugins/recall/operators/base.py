@@ -55,9 +55,12 @@ class RecallOperator(BaseOperator):
                 return self._work_in(context, SilentProgress())
         except RecallError as error:
             context["ti"].xcom_push(key=foreground.ERROR_KEY, value=foreground.describe_error(error))
-            if isinstance(error, (GateBlocked, UsageError)):
+            if isinstance(error, GateBlocked | UsageError) or _request(context).is_followed:
                 raise AirflowFailException(error.message) from error
             raise
+        except (ImportError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+            # A fault of the program does not mend itself by waiting.
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
 
     def _record(self, run: foreground.ForegroundRun, result: dict[str, Any]) -> dict[str, Any]:
         """Keeps the result for the command that started the run."""

@@ -54,8 +54,10 @@ class ExportChannelOperator(RecallOperator):
         """Calls the delivery, which claims in the ledger before it sends."""
         from recall.hooks.delivery import export_channel
 
-        with progress.stage(f"export {self.channel}"):
+        with progress.stage(f"export {self.channel}") as stage:
             summary = export_channel(request.require_as_of_date(), self.channel, dry_run=request.dry_run)
+            stage.advance(summary.member_count if request.dry_run else summary.newly_sent_count)
+            stage.note("nothing sent: a dry run" if request.dry_run else f"{summary.unknown_count} unknown")
         return counts_of(summary)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from recall.domain.progress import Progress
 from recall.operators.base import RecallOperator, counts_of
 from recall.operators.night_request import NightRequest
@@ -37,7 +35,20 @@ class LoadFilesOperator(RecallOperator):
         from recall.ingest.load import load_landing
 
         summary = load_landing(load_workspace(), landing=request.landing, accept=request.accept, progress=progress)
-        return counts_of(summary)
+        return {
+            "load_id": summary.load_id,
+            "file_count": len(summary.files),
+            "unchanged_count": summary.unchanged_count,
+            "rejected_count": len(summary.rejected),
+            "row_count": sum(file.row_count for file in summary.files),
+            "loaded_count": summary.loaded_count,
+            "quarantined_count": sum(file.quarantined_count for file in summary.files),
+            "repeated_count": sum(file.repeated_count for file in summary.files),
+            "superseded_count": sum(file.superseded_count for file in summary.files),
+            "ignored": list(summary.ignored),
+            "hints": [f"{file.path}: {hint}" for file in summary.files for hint in file.hints],
+            "tables": [counts_of(table) for table in summary.tables],
+        }
 
 
 class RequireSourcesOperator(RecallOperator):
@@ -46,10 +57,14 @@ class RequireSourcesOperator(RecallOperator):
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the check of rejected files and silent sources."""
         from recall.domain.workspace import load_workspace
-        from recall.ingest.sources import require_sources
+        from recall.ingest.sources import refuse_rejected, require_sources
+        from recall.warehouse.connection import connect
 
         if request.as_of_date is None:
-            raise AirflowSkipException("this run only loads files")
+            # A run that only loads files has no day for which a source could be silent.
+            with connect("loader") as database:
+                refuse_rejected(database)
+            return {}
         with progress.stage("expected sources"):
             require_sources(load_workspace(), request.as_of_date)
         return {}

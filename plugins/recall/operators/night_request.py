@@ -23,6 +23,7 @@ class NightRequest:
         landing: The folder of delivered files; None for the workspace's own.
         accept: Rejected files that a person accepts as missing.
         dry_run: True to write batches without sending them.
+        is_followed: True where a command waits for the run, so that a failure is told at once instead of tried again.
     """
 
     as_of_date: date | None
@@ -31,6 +32,7 @@ class NightRequest:
     landing: Path | None = None
     accept: tuple[str, ...] = ()
     dry_run: bool = False
+    is_followed: bool = False
 
     @classmethod
     def resolve(
@@ -71,6 +73,7 @@ class NightRequest:
             landing=Path(landing) if landing else None,
             accept=tuple(given.get("accept", ())),
             dry_run=bool(given.get("dry_run", False)),
+            is_followed=bool(given.get("is_followed", False)),
         )
 
     def require_as_of_date(self) -> date:
@@ -92,6 +95,8 @@ class NightRequest:
             "as_of_date": self.require_as_of_date().isoformat(),
             "full_refresh": self.full_refresh,
             "stop_after": self.stop_after,
+            "dry_run": self.dry_run,
+            "is_followed": self.is_followed,
         }
 
 
