@@ -4,11 +4,11 @@ with
 open_episodes as (
 
     select
-        line_id,
+        episodes.line_id,
         count(*) as open_count
     from {{ tonight('fct_lapse_episodes', ['line_id', 'is_open']) }} as episodes
-    where is_open
-    group by line_id
+    where episodes.is_open
+    group by episodes.line_id
 
 ),
 

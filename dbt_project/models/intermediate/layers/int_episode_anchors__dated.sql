@@ -1,4 +1,6 @@
 -- One row per episode of a changed user and period in which its last visit and its last order stand still.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

@@ -1,4 +1,6 @@
 -- One row per episode of a changed user and range of days in which all four scores stand still, future days included.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 anchors as (

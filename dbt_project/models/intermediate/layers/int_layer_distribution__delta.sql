@@ -91,14 +91,26 @@ code_moves as (
             when 'days_since_last_order' then moves.days_since_last_order_code
             when 'order_count_30d_before_last_order' then moves.order_count_30d_before_last_order_code
         end as layer_code,
-        sum(moves.user_change) as user_change
+        moves.user_change
     from moves
     cross join dimensions
+
+),
+
+day_moves as (
+
+    select
+        line_id,
+        move_date,
+        dimension_code,
+        layer_code,
+        sum(user_change) as user_change
+    from code_moves
     group by
-        1,
-        2,
-        3,
-        4
+        line_id,
+        move_date,
+        dimension_code,
+        layer_code
 
 ),
 
@@ -148,17 +160,17 @@ running_counts as (
         grid.line_id,
         grid.dimension_code,
         grid.layer_code,
-        sum(coalesce(code_moves.user_change, 0)) over (
+        sum(coalesce(day_moves.user_change, 0)) over (
             partition by grid.line_id, grid.dimension_code, grid.layer_code
             order by grid.as_of_date
         ) as user_count
     from grid
-    left join code_moves
+    left join day_moves
         on
-            grid.line_id = code_moves.line_id
-            and grid.as_of_date = code_moves.move_date
-            and grid.dimension_code = code_moves.dimension_code
-            and grid.layer_code = code_moves.layer_code
+            grid.line_id = day_moves.line_id
+            and grid.as_of_date = day_moves.move_date
+            and grid.dimension_code = day_moves.dimension_code
+            and grid.layer_code = day_moves.layer_code
 
 ),
 

@@ -4,8 +4,8 @@ with
 user_line_visits as (
 
     select
-        line_id,
-        first_visit_date
+        visits.line_id,
+        visits.first_visit_date
     from {{ tonight('int_user_line_visits', ['line_id', 'first_visit_date']) }} as visits
 
 )

@@ -1,4 +1,6 @@
 -- One row per user_id of delivered rows that stands for a changed user with an open episode: its own, and merged ones.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 open_episodes as (

@@ -1,12 +1,22 @@
 -- One row per changed user with an open episode: the latest visit or order in any line.
 with
 
+lapsed_users as (
+
+    select user_id
+    from {{ ref('int_lapsed_users__changed') }}
+    group by user_id
+
+),
+
 last_days as (
 
     select
         user_days.user_id,
         max(user_days.activity_date) as activity_date
     from {{ ref('int_user_days__tonight') }} as user_days
+    inner join lapsed_users
+        on user_days.user_id = lapsed_users.user_id
     where
         user_days.line_id = 'any'
         and (user_days.visit_count > 0 or user_days.order_count > 0)
@@ -17,25 +27,25 @@ last_days as (
 orders as (
 
     select
-        user_id,
-        ordered_date,
-        ordered_at,
-        order_id
+        orders.user_id,
+        orders.ordered_date,
+        orders.ordered_at,
+        orders.order_id
     from {{ rows_of_users(ref('stg_landing__orders'), ref('int_lapsed_users__changed')) }} as orders
-    where is_valid
+    where orders.is_valid
 
 ),
 
 visits as (
 
     select
-        user_id,
-        visited_date,
-        visited_at,
-        visit_id,
-        action,
-        object_type,
-        object_id
+        visits.user_id,
+        visits.visited_date,
+        visits.visited_at,
+        visits.visit_id,
+        visits.action,
+        visits.object_type,
+        visits.object_id
     from {{ rows_of_users(ref('stg_landing__visits'), ref('int_lapsed_users__changed')) }} as visits
 
 ),

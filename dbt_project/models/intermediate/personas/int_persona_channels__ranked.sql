@@ -15,14 +15,14 @@ episodes as (
 visits as (
 
     select
-        user_id,
-        visited_date,
-        object_type,
-        object_id,
-        channel,
-        {{ visit_code('session_id', 'visit_id') }} as visit_code
+        visits.user_id,
+        visits.visited_date,
+        visits.object_type,
+        visits.object_id,
+        visits.channel,
+        {{ visit_code('visits.session_id', 'visits.visit_id') }} as visit_code
     from {{ rows_of_users(ref('stg_landing__visits'), ref('int_lapsed_users__changed')) }} as visits
-    where channel is not null
+    where visits.channel is not null
 
 ),
 

@@ -1,4 +1,6 @@
 -- One row per open episode of a changed user: what the customer had ordered in the line up to the lapse.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (
