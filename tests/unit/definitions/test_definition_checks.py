@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from recall.domain.definition_files import DEFINITION_FILES, SHIPPED_DIR
+from recall.domain.definition_files import (
+    DEFINITION_FILES,
+    DIMENSIONS,
+    RECENCY_DIMENSIONS,
+    SHIPPED_DIR,
+    parse_definition,
+)
 from recall.domain.workspace import Workspace
 from recall.warehouse.definitions import validate_definitions
 
@@ -236,3 +242,21 @@ def test_a_file_in_another_encoding_names_the_row_and_byte(tmp_path: Path) -> No
 def test_a_byte_order_mark_and_blank_lines_are_accepted(tmp_path: Path) -> None:
     content = "\ufeff" + LINES + "\nall,All,high,30,14,2020-01-01\n\n"
     assert faults(tmp_path, business_lines=content) == []
+
+
+def test_a_longer_quiet_time_or_a_rarer_habit_never_raises_a_shipped_score() -> None:
+    definition = next(file for file in DEFINITION_FILES if file.name == "layer_bins")
+    rows, problems = parse_definition(definition, (SHIPPED_DIR / "layer_bins.csv").read_bytes())
+    assert problems == []
+    for dimension in DIMENSIONS:
+        bins = [row.values for row in rows if row.values["dimension_code"] == dimension]
+        scores = [
+            next(
+                entry["score"]
+                for entry in bins
+                if entry["lower_edge"] <= value and (entry["upper_edge"] is None or value < entry["upper_edge"])
+            )
+            for value in range(400)
+        ]
+        assert scores == sorted(scores, reverse=dimension in RECENCY_DIMENSIONS)
+        assert (min(scores), max(scores)) == (0, 1)
