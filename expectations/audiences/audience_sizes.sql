@@ -12,13 +12,15 @@ night as (
         rules.max_audience_change_rate,
         rules.usual_audience_days
     from control.night
-    cross join lateral (
+    -- The last row not after D; before its first date the first row holds.
+    left join lateral (
         select *
         from definitions.gate_rules
-        where gate_rules.valid_from <= night.as_of_date
-        order by gate_rules.valid_from desc
+        order by
+            gate_rules.valid_from > night.as_of_date,
+            abs(night.as_of_date - gate_rules.valid_from)
         limit 1
-    ) as rules
+    ) as rules on true
 
 ),
 
@@ -119,13 +121,14 @@ select
     compared.usual_count,
     compared.night_count,
     lapsed.lapsed_count,
-    compared.night_count > night.max_audience_rate * lapsed.lapsed_count
-    + 3 * sqrt(night.max_audience_rate * (1 - night.max_audience_rate) * lapsed.lapsed_count) as is_too_large,
     coalesce(
-        abs(compared.member_count - compared.usual_count) > night.max_audience_change_rate * compared.usual_count
-        and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count),
-        false
-    ) as is_unusual
+        compared.night_count > night.max_audience_rate * lapsed.lapsed_count
+        + 3 * sqrt(night.max_audience_rate * (1 - night.max_audience_rate) * lapsed.lapsed_count),
+        true
+    ) as is_too_large,
+    compared.usual_count is not null
+    and abs(compared.member_count - compared.usual_count) > night.max_audience_change_rate * compared.usual_count
+    and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count) as is_unusual
 from compared
 cross join night
 cross join lapsed

@@ -7,6 +7,33 @@ members as (
     from audiences.aud_recall_members as members
     where members.selected_date = (select night.as_of_date + 1 from control.night)
 
+),
+
+ranked_consents as (
+
+    select
+        consents.user_id,
+        consents.channel,
+        consents.is_opted_in,
+        row_number() over (
+            partition by consents.user_id, consents.channel
+            order by consents.changed_at desc, consents.is_opted_in
+        ) as recency_number
+    from staging.stg_landing__consents as consents
+    where consents.user_id in (select members.user_id from members)
+
+),
+
+refusals as (
+
+    select
+        ranked_consents.user_id,
+        ranked_consents.channel
+    from ranked_consents
+    where
+        ranked_consents.recency_number = 1
+        and not ranked_consents.is_opted_in
+
 )
 
 select
@@ -17,6 +44,8 @@ select
     members.contact_id,
     members.channel,
     members.arm_code,
+    members.is_global_holdout,
+    members.is_campaign_holdout,
     members.is_global_holdout and members.is_campaign_holdout as is_held_out_twice,
     not (members.is_global_holdout or members.is_campaign_holdout)
     and (
@@ -36,7 +65,13 @@ select
                 and assignments.is_held_out
         )
     ) as is_holdout_unmarked,
-    coalesce(not last_consent.is_opted_in, false) as is_opted_out,
+    exists(
+        select 1
+        from refusals
+        where
+            refusals.user_id = members.user_id
+            and refusals.channel = members.channel
+    ) as is_opted_out,
     not exists (
         select 1
         from marts.fct_lapse_episodes as episodes
@@ -69,16 +104,3 @@ select
             and sends.state in ('claimed', 'sent', 'unknown')
     ) as was_sent
 from members
-left join lateral (
-    select consents.is_opted_in
-    from raw.consents
-    cross join control.night
-    where
-        consents.user_id = members.user_id
-        and consents.channel = members.channel
-        and consents.changed_at < (cast(members.selected_date as timestamp) at time zone night.business_time_zone)
-    order by
-        consents.changed_at desc,
-        consents.is_opted_in
-    limit 1
-) as last_consent on true

@@ -6,7 +6,7 @@ select
     orders.status,
     orders.ordered_at > statement_timestamp() as is_in_future,
     orders.currency_code is not null
-    and orders.currency_code <> (select workspace.currency_code from control.workspace)
+    and coalesce(orders.currency_code <> (select workspace.currency_code from control.workspace), true)
     and not exists (
         select 1
         from definitions.exchange_rates
