@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recall.domain.errors import RecallError
 from recall.domain.tables import Kind, Table, nearest_name
 from recall.ingest.expressions import (
     EXTRA,
@@ -38,9 +39,9 @@ from recall.ingest.records import Record, locate_records, storable
 MEMORY_LIMIT = "400MB"
 THREADS = 2
 STREAM_ROWS = 10_000
+MAX_RECORD_BYTES = 2 << 20
 MALFORMED = Rule("malformed_record", None, "")
 TOO_LONG = Rule("record_too_long", None, "")
-TOO_LONG_ERROR = "LINE SIZE OVER MAXIMUM"
 
 Part = Literal["unique", "contested", "all"]
 """Which good records to stream: those whose key stands once in the batch, the others, or all of them."""
@@ -67,6 +68,7 @@ class ParsedFile:
         extra_columns: Names of its columns that the table does not know, in alphabetical order.
         hints: Remarks for whoever delivers the file.
         scan_name: DuckDB table with one row per record that could be split: key_hash and fault.
+        split_count: Number of those records.
         select: DuckDB query of its typed rows, in the file's order.
         refused_numbers: Record numbers of those that could not be split, ascending.
     """
@@ -79,6 +81,7 @@ class ParsedFile:
     extra_columns: tuple[str, ...]
     hints: tuple[str, ...]
     scan_name: str
+    split_count: int
     select: str
     refused_numbers: tuple[int, ...]
 
@@ -93,15 +96,13 @@ class _Source:
     """A file as DuckDB sees it.
 
     Attributes:
-        relation: DuckDB expression that reads it; one that notes refused records for a CSV file.
-        quiet_relation: The same, passing over refused records.
+        relation: DuckDB expression that reads it.
         columns: Per name in the file's header the identifier of the column.
         types: Per name its DuckDB type.
         facts: What is known of a CSV file's bytes; None for Parquet.
     """
 
     relation: str
-    quiet_relation: str
     columns: dict[str, str]
     types: Types
     facts: TextFacts | None
@@ -113,15 +114,15 @@ class _Scan:
 
     Attributes:
         name: DuckDB table with one row per record that could be split: key_hash and fault.
-        good_count: Number of records that could be split.
+        split_count: Number of records that could be split.
         faulty_count: Number of those that broke a rule.
-        refused: Per number that the parser gave to a record that it could not split, what was wrong.
+        refused: Numbers that the parser gave to records that it could not split, ascending.
     """
 
     name: str
     split_count: int
     faulty_count: int
-    refused: dict[int, str]
+    refused: tuple[int, ...]
 
     @property
     def row_count(self) -> int:
@@ -160,6 +161,10 @@ class Parser:
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         return self._database.execute(statement).fetchall()
+
+    def _drop_rejects(self) -> None:
+        self._run("drop table if exists reject_errors")
+        self._run("drop table if exists reject_scans")
 
     def close(self) -> None:
         """Frees what DuckDB holds."""
@@ -210,7 +215,8 @@ class Parser:
             extra_columns=extras,
             hints=self._hints(source, extras),
             scan_name=scan.name,
-            select=select.replace(source.relation, source.quiet_relation),
+            split_count=scan.split_count,
+            select=select,
             refused_numbers=tuple(entry.record.record_number for entry in set_aside if entry.record.is_refused),
         )
 
@@ -258,6 +264,13 @@ class Parser:
             if len(lines):
                 whole = pc.binary_join_element_wise(lines, texts, pa.scalar("\n"), pa.scalar(""))
                 yield len(whole), _bytes_of(whole)
+        self._drop_rejects()
+        if position != parsed.split_count:
+            raise RecallError(
+                f"{parsed.file.path}: {parsed.split_count:,} records were judged, but {position:,} read again;"
+                " nothing of the file was loaded",
+                next_command="recall load",
+            )
 
     def _lines(self, parsed: ParsedFile, part: Part, constants: Sequence[int]) -> duckdb.DuckDBPyRelation:
         fields = [*(csv_field(column) for column in self.table.columns), quoted_field(EXTRA)]
@@ -284,12 +297,12 @@ class Parser:
         columns = {name: f"column_{number}" for number, name in enumerate(facts.header)}
         self._check_header(facts.header)
         typed = ", ".join(f"'{column}': 'VARCHAR'" for column in columns.values())
-        relation, quiet_relation = (
-            f"read_csv({literal(str(facts.location))}, auto_detect = false, header = true, delim = ',',"
-            f" quote = '\"', escape = '\"', {on_error} = true, columns = {{{typed}}})"
-            for on_error in ("store_rejects", "ignore_errors")
+        # ignore_errors would do where nobody asks for the rejects, but it was seen to drop all rows after a bad one.
+        relation = (
+            f"read_csv({literal(str(facts.location))}, auto_detect = false, header = true, delim = ',', quote = '\"',"
+            f" escape = '\"', max_line_size = {MAX_RECORD_BYTES}, store_rejects = true, columns = {{{typed}}})"
         )
-        return _Source(relation, quiet_relation, columns, dict.fromkeys(columns, "VARCHAR"), facts)
+        return _Source(relation, columns, dict.fromkeys(columns, "VARCHAR"), facts)
 
     def _parquet_source(self, link: Path) -> _Source:
         try:
@@ -306,7 +319,7 @@ class Parser:
                 raise FileFault(
                     f"column {column.name!r} holds floating point numbers, which turn 7 into 7.0; ids are text"
                 )
-        return _Source(relation, relation, {name: identifier(name) for name in names}, types, None)
+        return _Source(relation, {name: identifier(name) for name in names}, types, None)
 
     def _check_header(self, names: Sequence[str]) -> None:
         repeated = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
@@ -359,13 +372,11 @@ class Parser:
         name = f"scan_{self._file_count}"
         self._run(f"create or replace table {name} as select key_hash, fault from ({select})")
         ((split_count, faulty_count),) = self._run(f"select count(*), count(*) filter (where fault <> 0) from {name}")
-        refused: dict[int, str] = {}
+        refused: tuple[int, ...] = ()
         if source.facts is not None:
-            # One record can be refused for several reasons; the greatest name of them is as good as any.
-            query = "select line, max(error_type::varchar) from reject_errors group by line"
-            refused = dict(self._run(query))
-            self._run("drop table reject_errors")
-            self._run("drop table reject_scans")
+            # One record can be refused for several reasons.
+            refused = tuple(line for (line,) in self._run("select distinct line from reject_errors order by line"))
+            self._drop_rejects()
         return _Scan(name, split_count, faulty_count, refused)
 
     def _set_aside(
@@ -374,22 +385,21 @@ class Parser:
         if not scan.bad_count:
             return ()
         is_too_bad = scan.bad_count > max_bad_rate * scan.row_count
-        refused = sorted(scan.refused)
         # A file that is refused anyway only needs an example of each kind, and the end that may be cut off.
         limit = "limit 1" if is_too_bad else ""
         faulty: dict[int, int] = dict(
             self._run(f"select rowid + 1, fault from {scan.name} where fault <> 0 order by rowid {limit}")
         )
-        records = self._locate(source, refused if not is_too_bad else refused[:1] + refused[-1:], faulty)
+        refused = (*scan.refused[:1], *scan.refused[-1:]) if is_too_bad else scan.refused
+        records = self._locate(source, refused, faulty)
         _refuse_cut_off(source, records)
         if is_too_bad:
             raise FileFault(self._too_bad(scan, rules, records, max_bad_rate), is_acceptable=True)
         by_number = iter(faulty[number] for number in sorted(faulty))
-        errors = iter(scan.refused[line] for line in refused)
         entries = []
         for record in records:
             if record.is_refused:
-                rule = TOO_LONG if next(errors) == TOO_LONG_ERROR else MALFORMED
+                rule = TOO_LONG if record.byte_count > MAX_RECORD_BYTES else MALFORMED
             else:
                 rule = rules[next(by_number) - 1]
             entries.append(SetAside(record, rule))
@@ -411,7 +421,7 @@ class Parser:
             f"select file_row_number + 1, to_json(struct_pack({fields}))::varchar from {source.relation}"
             f" where file_row_number in ({wanted}) order by file_row_number"
         )
-        return [Record(int(number), None, None, storable(str(line))) for number, line in rows]
+        return [Record(number, None, None, storable(line), len(line)) for number, line in rows]
 
     def _too_bad(self, scan: _Scan, rules: Sequence[Rule], records: Sequence[Record], max_bad_rate: float) -> str:
         counts = self._run(

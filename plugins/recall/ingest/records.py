@@ -11,7 +11,7 @@ from recall.ingest.landing import TextFacts
 
 RAW_LINE_CHARACTERS = 100_000
 OPENING = re.compile(rb'(?:^|,)"')
-CLOSING = re.compile(rb'[^"]*(?:""[^"]*)*"')
+CLOSING = re.compile(rb'[^"]*(?:""[^"]*)*"(?!")')
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Record:
         line_number: Line where it begins, the header's being 1; None in a file without lines.
         byte_offset: Byte where it begins, in the unpacked file; None in a file without lines.
         raw_line: Its text without the line end, cut after 100,000 characters.
+        byte_count: Its whole length in bytes.
         is_refused: True if the parser could not split it into columns.
         is_unclosed: True if a quotation mark in it is never closed.
         is_last: True if nothing follows it.
@@ -32,6 +33,7 @@ class Record:
     line_number: int | None
     byte_offset: int | None
     raw_line: str
+    byte_count: int
     is_refused: bool = False
     is_unclosed: bool = False
     is_last: bool = False
@@ -96,6 +98,7 @@ def locate_records(
                             line_number=line_number,
                             byte_offset=offset,
                             raw_line=storable(text),
+                            byte_count=len(record),
                             is_refused=is_refused,
                             is_unclosed=is_unclosed,
                             is_last=is_last,
