@@ -59,7 +59,7 @@
     {%- set tuning = '((-2 * ln(0.05) + ln(-2 * ln(0.05) + 1)) / 5000)' -%}
     (
         {{ standard_error }} * sqrt({{ user_count }}) * sqrt(
-            2 * ({{ user_count }} * {{ tuning }} + 1) / (power({{ user_count }}, 2) * {{ tuning }})
+            2 * ({{ user_count }} * {{ tuning }} + 1) / nullif(power({{ user_count }}, 2) * {{ tuning }}, 0)
             * ln(sqrt({{ user_count }} * {{ tuning }} + 1) / 0.05)
         )
     )

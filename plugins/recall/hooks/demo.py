@@ -163,10 +163,10 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _nights_to_run(home: Home) -> list[date]:
-    """The first night only if nothing is served yet: yesterday must not overwrite today."""
+    """The first night only while no later one is served: yesterday must not overwrite today."""
     with connect("auditor", home=home) as connection:
         served = connection.execute("select as_of_date from control.published").fetchone()
-    return [FIRST_NIGHT, SECOND_NIGHT] if served is None or served[0] < FIRST_NIGHT else [SECOND_NIGHT]
+    return [FIRST_NIGHT, SECOND_NIGHT] if served is None or served[0] <= FIRST_NIGHT else [SECOND_NIGHT]
 
 
 def _run_night(as_of_date: date, home: Home, progress: Progress) -> _NightRun:

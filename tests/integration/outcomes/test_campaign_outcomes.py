@@ -1,0 +1,221 @@
+"""What became of touched users: one small shop, three campaigns run elsewhere, one night, numbers worked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from tests.conftest import Warehouse
+
+from recall.domain.workspace import load_workspace
+from recall.hooks import dbt
+from recall.hooks.night import complete_night, prepare_night
+from recall.ingest.load import load_landing
+from recall.warehouse.definitions import load_definitions
+
+AS_OF = date(2026, 3, 10)
+
+ORDERS = """order_id,user_id,ordered_at,net_amount
+o1,anna,2025-12-01,30
+o2,anna,2026-02-05,20
+o3,bert,2026-01-25,9
+o4,bert,2026-02-01T10:00:00Z,5
+o5,bert,2026-02-10,7
+o6,cleo,2025-12-15,11
+o7,dora,2025-12-01,12
+o8,dora,2026-02-03,8
+"""
+
+# anna hears twice, the first time counts; bert hears at noon, after his order of that morning; cleo hears so late
+# that none of her windows has ended on 10 March; dora is in both groups and says nothing about either.
+TOUCHES = """touch_id,campaign_id,user_id,touched_at,arm_code,is_control
+t1,spring,anna,2026-02-01,Type A,false
+t2,spring,anna,2026-02-20,Type B,false
+t3,spring,bert,2026-02-01T12:00:00Z,Type A,false
+t4,spring,cleo,2026-03-05,Type A,false
+t5,spring,dora,2026-02-01,Type A,false
+t6,spring,dora,2026-02-02,Type A,true
+"""
+
+REDEMPTIONS = """redemption_id,user_id,redeemed_at,campaign_id
+r1,anna,2026-02-05,spring
+r2,anna,2026-02-06,spring
+r3,bert,2026-02-10,another
+"""
+
+
+def controlled_campaign(name: str, *, control_orders: int) -> tuple[str, str]:
+    """A campaign with a control: of 40 treated users 20 order within a week, of 40 held out ones so many."""
+    touches, orders = [], []
+    for number in range(80):
+        is_control = number >= 40
+        touches.append(f"{name}{number},{name},{name}_{number},2026-02-01,Type A,{str(is_control).lower()}")
+        if number < 20 or 40 <= number < 40 + control_orders:
+            orders.append(f"{name}{number},{name}_{number},2026-02-03,10")
+    return "\n".join(touches) + "\n", "\n".join(orders) + "\n"
+
+
+@pytest.fixture(scope="module")
+def outcomes(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection]:
+    """The warehouse after the night, as the auditor sees it."""
+    folder = tmp_path_factory.mktemp("shop")
+    exam_touches, exam_orders = controlled_campaign("exam", control_orders=10)
+    quiz_touches, quiz_orders = controlled_campaign("quiz", control_orders=9)
+    write(folder, "workspace.yml", "business_time_zone: UTC\ncurrency_code: EUR\n")
+    write(folder, "landing/orders/orders.csv", ORDERS + exam_orders + quiz_orders)
+    write(folder, "landing/touches/touches.csv", TOUCHES + exam_touches + quiz_touches)
+    write(folder, "landing/redemptions/redemptions.csv", REDEMPTIONS)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RECALL_HOME", str(module_warehouse.home.root))
+        environment.setenv("RECALL_WORKSPACE", str(folder))
+        workspace = load_workspace(folder)
+        load_definitions(workspace)
+        load_landing(workspace)
+        prepare_night(workspace, AS_OF)
+        for layer in ("staging", "intermediate", "marts"):
+            dbt.build_layer(layer)
+        dbt.run_operation("publish", {"layer": "marts"})
+        dbt.build_layer("outcomes")
+        dbt.run_operation("publish", {"layer": "outcomes"})
+        complete_night()
+        with module_warehouse.connect("auditor", autocommit=True) as connection:
+            yield connection
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def rows(connection: psycopg.Connection, query: str, **values: Any) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), values).fetchall()
+
+
+def followed(connection: psycopg.Connection, user: str, window: int) -> dict[str, Any]:
+    found = rows(
+        connection,
+        "select * from outcomes.out_recalled_users"
+        " where campaign_id = 'spring' and person_id = %(user)s and window_days = %(window)s",
+        user=user,
+        window=window,
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+def effect(connection: psycopg.Connection, campaign: str, window: int, metric: str) -> dict[str, Any]:
+    found = rows(
+        connection,
+        "select * from outcomes.out_campaign_effects where campaign_id = %(campaign)s and window_days = %(window)s"
+        " and metric_code = %(metric)s and segment_type = 'all'",
+        campaign=campaign,
+        window=window,
+        metric=metric,
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+def test_recalled_users_touched_twice_counts_from_the_first_touch(outcomes: psycopg.Connection) -> None:
+    anna = followed(outcomes, "anna", 7)
+    assert (anna["assigned_date"], anna["arm_code"]) == (date(2026, 2, 1), "Type A")
+    assert (anna["order_count"], anna["net_amount"]) == (1, Decimal(20))
+
+
+def test_recalled_users_open_lapse_at_the_touch_is_the_one_that_returns(outcomes: psycopg.Connection) -> None:
+    # Last order 1 December + 30 days: lapsed on 31 December; back on 5 February; lapsed again on 7 March.
+    anna = followed(outcomes, "anna", 7)
+    assert (anna["line_id"], anna["last_key_date"]) == ("all", date(2025, 12, 1))
+    assert (anna["is_returned"], anna["returned_date"]) == (True, date(2026, 2, 5))
+    assert anna["relapsed_date"] == date(2026, 3, 7)
+    assert anna["layer_code"] is not None
+
+
+def test_recalled_users_order_before_the_hour_of_the_touch_does_not_count(outcomes: psycopg.Connection) -> None:
+    # Window 7 is 1 to 7 February: the order of 10 o'clock is before the touch at noon, that of the 10th too late.
+    assert followed(outcomes, "bert", 7)["order_count"] == 0
+    assert (followed(outcomes, "bert", 14)["order_count"], followed(outcomes, "bert", 14)["net_amount"]) == (1, 7)
+
+
+def test_recalled_users_active_at_the_touch_aims_at_no_lapse(outcomes: psycopg.Connection) -> None:
+    bert = followed(outcomes, "bert", 30)
+    assert (bert["line_id"], bert["is_returned"], bert["layer_code"]) == (None, False, None)
+
+
+def test_recalled_users_window_still_open_is_not_matured(outcomes: psycopg.Connection) -> None:
+    # Window 7 from 5 March ends with 11 March, and D is 10 March.
+    assert not followed(outcomes, "cleo", 7)["is_matured"]
+    assert followed(outcomes, "anna", 30)["is_matured"]
+
+
+def test_recalled_users_touched_as_both_is_left_out_and_counted(outcomes: psycopg.Connection) -> None:
+    assert rows(outcomes, "select 1 from outcomes.out_recalled_users where person_id = 'dora'") == []
+    assert effect(outcomes, "spring", 7, "order_rate")["touched_as_both_count"] == 1
+
+
+def test_campaign_effects_without_control_gives_means_and_no_lift(outcomes: psycopg.Connection) -> None:
+    week = effect(outcomes, "spring", 7, "order_rate")
+    assert (week["treated_count"], week["control_count"], week["immature_count"]) == (2, 0, 1)
+    assert week["treated_mean"] == Decimal("0.5")
+    assert (week["is_estimable"], week["not_estimable_reason"]) == (False, "no control")
+    for name in ("control_mean", "lift", "lift_low", "relative_lift", "sequential_low", "mismatch_p"):
+        assert week[name] is None, name
+    # In two weeks anna spent 20 and bert 7.
+    assert effect(outcomes, "spring", 14, "net_amount")["treated_mean"] == Decimal("13.5")
+
+
+def test_campaign_effects_return_rate_counts_only_lapsed_users(outcomes: psycopg.Connection) -> None:
+    returned = effect(outcomes, "spring", 7, "return_rate")
+    assert (returned["treated_count"], returned["immature_count"], returned["treated_mean"]) == (1, 1, 1)
+
+
+def test_campaign_effects_without_visits_in_the_inputs_says_so(outcomes: psycopg.Connection) -> None:
+    visits = effect(outcomes, "spring", 7, "visit_rate")
+    assert (visits["treated_mean"], visits["not_estimable_reason"]) == (None, "no visits in the inputs")
+
+
+def test_campaign_effects_with_control_gives_welch_and_sequential_intervals(outcomes: psycopg.Connection) -> None:
+    order_rate = effect(outcomes, "exam", 7, "order_rate")
+    assert (order_rate["treated_mean"], order_rate["control_mean"]) == (Decimal("0.5"), Decimal("0.25"))
+    assert order_rate["is_estimable"]
+    # The control has 10 users with an order: enough for an interval, too few for a good one.
+    assert order_rate["is_approximate"]
+    # s2 = 0.25 x 40/39 = 0.256410 and 0.1875 x 40/39 = 0.192308; se2 = 0.256410/40 + 0.192308/40 = 0.0112179
+    # df = 0.0112179^2 / ((0.00641026^2 + 0.00480769^2) / 39) = 76.44, so t = 1.99146
+    # 1.99146 x sqrt(0.0112179) = 1.99146 x 0.105915 = 0.21093
+    assert order_rate["lift"] == Decimal("0.25")
+    assert float(order_rate["lift_low"]) == pytest.approx(0.25 - 0.21093, abs=2e-5)
+    assert float(order_rate["lift_high"]) == pytest.approx(0.25 + 0.21093, abs=2e-5)
+    # relative se2 = 0.00641026/0.0625 + 0.00480769 x 0.25/0.00390625 = 0.410256; t x 0.640513 = 1.27556
+    assert order_rate["relative_lift"] == 1
+    assert float(order_rate["relative_lift_low"]) == pytest.approx(1 - 1.27556, abs=5e-5)
+    # r = (5.991465 + ln 6.991465)/5000 = 0.001587231, N r = 0.1269785; 0.105915 x sqrt(80)
+    # x sqrt(2 x 1.1269785 / (6400 x 0.001587231) x ln(sqrt(1.1269785)/0.05)) = 0.947334 x 0.823383 = 0.78002
+    assert float(order_rate["sequential_low"]) == pytest.approx(0.25 - 0.78002, abs=5e-5)
+
+
+def test_campaign_effects_too_few_events_states_no_lift(outcomes: psycopg.Connection) -> None:
+    # As the exam, but 9 of the control order: one short of the 10 that an interval needs.
+    quiz = effect(outcomes, "quiz", 7, "order_rate")
+    assert (quiz["treated_mean"], quiz["control_mean"]) == (Decimal("0.5"), Decimal("0.225"))
+    assert (quiz["is_estimable"], quiz["lift"], quiz["lift_low"]) == (False, None, None)
+    assert quiz["not_estimable_reason"] == "fewer than 10 users with an event in an arm"
+
+
+def test_campaign_steps_redeemed_counts_users_of_that_campaign(outcomes: psycopg.Connection) -> None:
+    steps = rows(outcomes, "select * from outcomes.out_campaign_steps where campaign_id = 'spring' order by arm_code")
+    # anna is in Type A once and, with her second touch, in Type B once; her two redemptions are one user each.
+    assert [(step["arm_code"], step["member_count"], step["redeemed_count"]) for step in steps] == [
+        ("Type A", 3, 1),
+        ("Type B", 1, 1),
+    ]
+    assert {step["step_number"] for step in steps} == {0}
+    assert {step["channel"] for step in steps} == {"unknown"}
