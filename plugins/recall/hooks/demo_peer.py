@@ -41,7 +41,7 @@ class _Keeper:
         self._log = log
         self._count = sum(1 for _ in folder.glob("*.eml"))
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  (aiosmtpd's name)
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Writes one message and its line in the log."""
         self._count += 1
         name = f"{self._count:06d}.eml"
