@@ -43,6 +43,9 @@ format: setup ## let ruff and sqlfluff mend what they can mend
 	@.venv/bin/ruff format .
 	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar $(SQL)
 
+bench: setup ## measure the loader on made-up visits, as a table (minutes, several GB of disk)
+	@.venv/bin/python -m bench.ingest
+
 docs: setup ## write docs/reference anew: commands, inputs, tables, the campaign file's schema
 	@.venv/bin/python docs/write_reference.py
 
