@@ -91,6 +91,57 @@
 
     ),
 
+    changed_user_rows as (
+
+        select
+            user_id,
+            merged_into
+        from {{ recall.new_rows('users', ['user_id', 'merged_into'], 'registered_at') }} as users
+
+        union
+
+        select
+            removed_rows.user_id,
+            users.merged_into
+        from removed_rows
+        left join {{ source('raw', 'users') }} as users
+            on removed_rows.user_id = users.user_id
+        where removed_rows.table_name = 'users'
+
+    ),
+
+    {# A user who was unknown, is unknown now, or is merged: rows that waited count, or the other way round. #}
+    moved_users as (
+
+        select changed_user_rows.user_id
+        from changed_user_rows
+        left join {{ source('raw', 'users') }} as users
+            on changed_user_rows.user_id = users.user_id
+        left join {{ recall.yesterday('dim_users') }} as listed_users
+            on changed_user_rows.user_id = listed_users.user_id and listed_users.is_listed
+        where
+            changed_user_rows.merged_into is not null
+            or users.user_id is null
+            or listed_users.user_id is null
+
+        union
+
+        select users.merged_into as user_id
+        from {{ source('raw', 'users') }} as users
+        inner join changed_user_rows
+            on users.user_id = changed_user_rows.user_id
+        where users.merged_into is not null
+
+        union
+
+        select users.merged_into as user_id
+        from {{ source('raw', 'users_versions') }} as users
+        inner join changed_user_rows
+            on users.user_id = changed_user_rows.user_id
+        where users.merged_into is not null
+
+    ),
+
     changed_orders as (
 
         select order_id
@@ -126,6 +177,21 @@
         inner join changed_products
             on order_items.product_id = changed_products.product_id
 
+        union
+
+        {# Feedback of others may hang on the orders of a user who was not known. #}
+        select orders.order_id
+        from {{ source('raw', 'orders') }} as orders
+        inner join moved_users
+            on orders.user_id = moved_users.user_id
+
+        union
+
+        select orders.order_id
+        from {{ source('raw', 'orders_versions') }} as orders
+        inner join moved_users
+            on orders.user_id = moved_users.user_id
+
     ),
 
     changed_visits as (
@@ -148,7 +214,7 @@
 
     ),
 
-    {#- What was done, by whom, when: the versions before and after. -#}
+    {# What was done, by whom, when: the versions before and after. #}
     changed_instants as (
 
         select
@@ -237,57 +303,6 @@
 
     ),
 
-    changed_user_rows as (
-
-        select
-            user_id,
-            merged_into
-        from {{ recall.new_rows('users', ['user_id', 'merged_into'], 'registered_at') }} as users
-
-        union
-
-        select
-            removed_rows.user_id,
-            users.merged_into
-        from removed_rows
-        left join {{ source('raw', 'users') }} as users
-            on removed_rows.user_id = users.user_id
-        where removed_rows.table_name = 'users'
-
-    ),
-
-    {#- A user who was unknown, is unknown now, or is merged: rows that waited count, or the other way round. -#}
-    moved_users as (
-
-        select changed_user_rows.user_id
-        from changed_user_rows
-        left join {{ source('raw', 'users') }} as users
-            on changed_user_rows.user_id = users.user_id
-        left join {{ recall.yesterday('dim_users') }} as listed_users
-            on changed_user_rows.user_id = listed_users.user_id and listed_users.is_listed
-        where
-            changed_user_rows.merged_into is not null
-            or users.user_id is null
-            or listed_users.user_id is null
-
-        union
-
-        select users.merged_into as user_id
-        from {{ source('raw', 'users') }} as users
-        inner join changed_user_rows
-            on users.user_id = changed_user_rows.user_id
-        where users.merged_into is not null
-
-        union
-
-        select users.merged_into as user_id
-        from {{ source('raw', 'users_versions') }} as users
-        inner join changed_user_rows
-            on users.user_id = changed_user_rows.user_id
-        where users.merged_into is not null
-
-    ),
-
     due_users as (
 
         select customer_lines.user_id
@@ -345,7 +360,7 @@
 
         union all
 
-        {#- Until now every user counted as known. -#}
+        {# Until now every user counted as known. #}
         select
             user_id,
             {{ ever }} as replace_from_date
@@ -354,7 +369,7 @@
 
     ),
 
-    {#- A merged user is changed as well: the rows under its own id go. -#}
+    {# A merged user is changed as well: the rows under its own id go. #}
     final as (
 
         select

@@ -23,13 +23,21 @@
             'global_holdout_rate': 0,
         }) }}
     {% endif %}
+    {% if model is defined and '_night' in model %}
+        {{ return(model['_night']) }}
+    {% endif %}
     {% set rows = run_query('select * from control.night').rows %}
     {% if rows | length == 0 %}
         {{ exceptions.raise_compiler_error(
             'No night is under way: control.night is empty. Build with `recall nightly --as-of <date>`.'
         ) }}
     {% endif %}
-    {{ return(rows[0].dict()) }}
+    {% set night = rows[0].dict() %}
+    {#- Asked many times while one model is rendered; the copy of the model that it has for itself keeps the answer. -#}
+    {% if model is defined %}
+        {% do model.update({'_night': night}) %}
+    {% endif %}
+    {{ return(night) }}
 {% endmacro %}
 
 
