@@ -7,18 +7,13 @@
     select
         category_lines.category,
         category_lines.line_id
-    from {{ source('definitions', 'category_lines') }} as category_lines
-    inner join (
-        select
-            category,
-            max(valid_from) as valid_from
-        from {{ source('definitions', 'category_lines') }}
-        where valid_from <= {{ as_of_date() }}
-        group by category
-    ) as category_dates
-        on
-            category_lines.category = category_dates.category
-            and category_lines.valid_from = category_dates.valid_from
-    inner join ({{ lines_in_force() }}) as lines
-        on category_lines.line_id = lines.line_id
+    from
+        {{ latest_rows(
+            source('definitions', 'category_lines'),
+            key='category',
+            latest_by='valid_from',
+            columns=['line_id'],
+            condition='valid_from <= ' ~ as_of_date()
+        ) }} as category_lines
+    where category_lines.line_id in (select lines.line_id from ({{ lines_in_force() }}) as lines)
 {% endmacro %}

@@ -63,6 +63,16 @@ consents as (
     inner join raw.consents as consents
         on families.user_id = consents.user_id and families.channel = consents.channel
     order by families.audience_id asc, families.survivor_id asc, consents.changed_at desc, consents.is_opted_in asc
+),
+
+-- Looked up once for all who are asked about, not entry by entry: what the marts have not seen is a view over raw rows.
+returned as materialized (
+    select distinct families.audience_id
+    from families
+    inner join asked on families.audience_id = asked.audience_id
+    inner join audiences.int_key_behaviours__unseen as behaviours
+        on families.user_id = behaviours.user_id and asked.line_id = behaviours.line_id
+    where families.is_own and behaviours.happened_date > asked.last_key_date
 )
 
 select
@@ -91,14 +101,8 @@ select
             where points.user_id = asked.user_id and points.contact_id = asked.contact_id
         ) then 'unreachable'
         when exists (
-            select from families
-            inner join audiences.int_key_behaviours__unseen as behaviours
-                on families.user_id = behaviours.user_id
-            where
-                families.audience_id = asked.audience_id
-                and families.is_own
-                and behaviours.line_id = asked.line_id
-                and behaviours.happened_date > asked.last_key_date
+            select from returned
+            where returned.audience_id = asked.audience_id
         ) then 'already_returned'
         when exists (
             select from ledger.sends as earlier
