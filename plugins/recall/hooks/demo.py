@@ -143,7 +143,7 @@ def _settings(home: Home, peer: MailPeer) -> dict[str, str]:
     return {
         "RECALL_HOME": str(home.root),
         "RECALL_WORKSPACE": str(_workspace_dir(home)),
-        "RECALL_SMTP_URL": f"smtp://{peer.host}:{peer.port}",
+        "RECALL_SMTP_URL": f"smtp://{peer.host}:{peer.port}?tls=none",
         "RECALL_SMTP_SENDER": "Neighbourhood shop <demo@example.invalid>",
     }
 
