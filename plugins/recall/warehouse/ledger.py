@@ -231,8 +231,32 @@ def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str])
         connection: As exporter.
         audience_ids: Entries to look up.
     """
-    rows = connection.execute(query("reasons_against"), {"audience_ids": list(audience_ids)}).fetchall()
+    families = connection.execute(query("find_families"), {"audience_ids": list(audience_ids)}).fetchall()
+    returned = _returned_entries(connection, families)
+    rows = connection.execute(
+        query("reasons_against"),
+        {
+            "audience_ids": list(audience_ids),
+            "family_audience_ids": [row[0] for row in families],
+            "survivor_ids": [row[3] for row in families],
+            "user_ids": [row[4] for row in families],
+            "are_own": [row[5] for row in families],
+            "returned_ids": returned,
+        },
+    ).fetchall()
     return {audience_id: reason for audience_id, reason in rows if reason is not None}
+
+
+def _returned_entries(connection: psycopg.Connection, families: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Returns the entries whose own user acted in the episode's line after its last key day."""
+    users = sorted({user_id for _, _, _, _, user_id, is_own in families if is_own})
+    rows = connection.execute(query("list_unseen_key_behaviours"), {"user_ids": users}).fetchall()
+    last_dates = {(user_id, line_id): last_date for user_id, line_id, last_date in rows}
+    return [
+        audience_id
+        for audience_id, line_id, last_key_date, _, user_id, is_own in families
+        if is_own and last_dates.get((user_id, line_id), date.min) > last_key_date
+    ]
 
 
 def begin_attempts(
