@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +15,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 HOST = "127.0.0.1"
+
+# aiosmtpd tells every command, and with it every address; a log holds counts and pseudonyms only.
+PEER_LOGGER = "mail.log"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def mail_peer(folder: Path) -> Iterator[MailPeer]:
     mail = folder / "mail"
     mail.mkdir(parents=True, exist_ok=True)
     log = folder / "accepted.jsonl"
+    logging.getLogger(PEER_LOGGER).setLevel(logging.CRITICAL)
     controller = Controller(_Keeper(mail, log), hostname=HOST, port=_free_port())
     controller.start()
     try:
