@@ -51,6 +51,8 @@ def _night_rows(nights: NightStatus, workspace: Workspace | None) -> Iterator[Ro
         yield "served night", str(nights.served.as_of_date), _lateness(nights.served, workspace)
     if nights.last is not None and nights.last != nights.served:
         yield "last night tried", nights.last.state, f"{nights.last.as_of_date}, begun {nights.last.started_at:%F %T}"
+    if nights.unknown_send_count:
+        yield "sends unknown", f"{nights.unknown_send_count:,}", "see docs/runbooks/sends_unknown.md"
     if nights.lock is not None:
         yield "at work", nights.lock.holder.split(" | ")[0], f"lease until {nights.lock.expires_at:%F %T} UTC"
 

@@ -25,7 +25,7 @@ def knows_chain(server: Server) -> bool:
     Args:
         server: The running Airflow.
     """
-    with _client(server) as api:
+    with client(server) as api:
         known = {dag["dag_id"] for dag in _get(api, "/dags", limit=100)["dags"]}
     return known.issuperset(foreground.CHAIN)
 
@@ -48,7 +48,7 @@ def follow_chain(
         RecallError: A run failed, or did not trigger the next one; of the class and with the text that its task raised.
     """
     results: dict[str, list[dict[str, Any]]] = {}
-    with _client(server) as api:
+    with client(server) as api:
         body = {"logical_date": None, "conf": {**order, "stop_after": dag_ids[-1], "is_followed": True}}
         run_id = str(_post(api, f"/dags/{dag_ids[0]}/dagRuns", body)["dag_run_id"])
         for position, dag_id in enumerate(dag_ids):
@@ -127,8 +127,18 @@ def _triggered_run(api: httpx.Client, dag_id: str, run_id: str, next_dag_id: str
 
 
 @contextmanager
-def _client(server: Server) -> Iterator[httpx.Client]:
-    """Logs in and gives a client of the interface, whose errors say what happened without the password."""
+def client(server: Server) -> Iterator[httpx.Client]:
+    """Logs in to the REST interface.
+
+    Args:
+        server: The running Airflow.
+
+    Yields:
+        A client whose addresses are relative to the interface's.
+
+    Raises:
+        RecallError: Airflow does not answer or refuses; the message never holds the password.
+    """
     try:
         login = httpx.post(
             f"{server.address}/auth/token",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,11 @@ from recall.warehouse.connection import connect
 LOCK_NAME = "night"
 LEASE = timedelta(minutes=2)
 RENEWALS_PER_LEASE = 4
+POLL_SECONDS = 0.5
+
+
+class Busy(RecallError):
+    """Another run is at work; wait for it, or for the end of its lease if it is gone."""
 
 
 @dataclass(frozen=True)
@@ -112,21 +118,32 @@ def this_process(purpose: str) -> Holder:
 
 
 @contextmanager
-def hold(holder: Holder, *, lease: timedelta = LEASE, keep: bool = False) -> Iterator[HeldLock]:
+def hold(
+    holder: Holder, *, lease: timedelta = LEASE, keep: bool = False, patience: timedelta = timedelta()
+) -> Iterator[HeldLock]:
     """Holds the night lock while the block runs, renewing its lease in a thread.
 
     Args:
         holder: Who asks. The same holder may take the lock several times at once: tasks of one Airflow run share it.
         lease: How long the lock stays ours if this process dies somewhere else.
         keep: True to let the lease run out by itself instead of giving the lock back, for holders that share it.
+        patience: How long to wait for somebody else to give the lock back.
 
     Yields:
         The held lock.
 
     Raises:
-        RecallError: Somebody else holds it; the message names who and until when.
+        Busy: Somebody else holds it; the message names who and until when.
     """
-    held = _acquire(holder, lease)
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            held = _acquire(holder, lease)
+            break
+        except Busy:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(POLL_SECONDS)
     stop = threading.Event()
     keeper = threading.Thread(target=_renew_until, args=(held, lease, stop), name="night-lock", daemon=True)
     keeper.start()
@@ -169,7 +186,7 @@ def _acquire(holder: Holder, lease: timedelta) -> HeldLock:
     return HeldLock(holder=holder, fence=new_fence)
 
 
-def _busy(current: str, known: Holder | None, expires_at: str) -> RecallError:
+def _busy(current: str, known: Holder | None, expires_at: str) -> Busy:
     """Says who is running, and until when the lock is theirs if they are gone."""
     who = (
         f"{known.purpose} (process {known.pid} on {known.host}, since "
@@ -177,7 +194,7 @@ def _busy(current: str, known: Holder | None, expires_at: str) -> RecallError:
         if known is not None and known.pid
         else (known.purpose if known is not None else current)
     )
-    return RecallError(
+    return Busy(
         f"Another run holds the night lock: {who}. It renews its lease while it lives; if it is gone, the lock is"
         f" free after {expires_at}.",
         next_command="recall status",

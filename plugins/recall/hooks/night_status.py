@@ -57,12 +57,14 @@ class NightStatus:
         last: The build tried last; None before the first night.
         lock: Who is at work now; None if nobody is.
         load_count: Loads ended well so far.
+        unknown_send_count: Sends of which nobody can tell whether they arrived.
     """
 
     served: Build | None
     last: Build | None
     lock: LockState | None
     load_count: int
+    unknown_send_count: int
 
 
 _BUILD_COLUMNS = "build_id, as_of_date, state, started_at, finished_at, is_full_rebuild"
@@ -91,11 +93,13 @@ def read_status(home: Home | None = None) -> NightStatus:
             "select holder, expires_at from control.night_lock where expires_at > clock_timestamp()"
         ).fetchone()
         loads = database.execute("select count(*) from control.loads where state = 'done'").fetchone()
+        unknown = database.execute("select count(*) from ledger.sends where state = 'unknown'").fetchone()
     return NightStatus(
         served=Build(*served) if served else None,
         last=Build(*last) if last else None,
         lock=LockState(*lock) if lock else None,
         load_count=int(loads[0]) if loads else 0,
+        unknown_send_count=int(unknown[0]) if unknown else 0,
     )
 
 

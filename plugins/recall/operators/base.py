@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import psycopg
 from airflow.sdk import Asset, BaseOperator, Context
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+PATIENCE = timedelta(minutes=10)
+"""How long a task on Airflow waits for a task of another run; then it fails and is tried again."""
+SHARED_LEASE = timedelta(seconds=20)
+
+
 class RecallOperator(BaseOperator):
     """Runs one function of the night under the night lock.
 
     In a foreground run errors reach the command line as they are and the terminal shows the progress. Under a scheduler
     a blocked gate fails without a retry, and the error is left as an XCom for whoever follows the run.
     """
+
+    lock: ClassVar[Literal["alone", "shared", "none"]] = "alone"
+    """Whether the task writes alone, beside the other tasks that it is mapped with, or not at all."""
 
     @abstractmethod
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
@@ -49,9 +58,8 @@ class RecallOperator(BaseOperator):
         if run is not None:
             with run.task(self.task_id):
                 return self._record(run, self._work_in(context, run.progress))
-        holder = night_lock.Holder(purpose=f"Airflow run {context['run_id']}", host="airflow", pid=0, started=0)
         try:
-            with night_lock.hold(holder, keep=True):
+            with self._lock(context):
                 return self._work_in(context, SilentProgress())
         except RecallError as error:
             context["ti"].xcom_push(key=foreground.ERROR_KEY, value=foreground.describe_error(error))
@@ -61,6 +69,17 @@ class RecallOperator(BaseOperator):
         except (ImportError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
             # A fault of the program does not mend itself by waiting.
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+    def _lock(self, context: Context) -> AbstractContextManager[object]:
+        """Takes the night lock as this task needs it; in a foreground run the whole run has it already."""
+        if self.lock == "none":
+            return nullcontext()
+        name = f"{self.dag_id}.{self.task_id} of {context['run_id']} on Airflow"
+        if self.lock == "shared":
+            # No task can tell whether it is the last one, so the lock is not given back but runs out soon.
+            everybody = night_lock.Holder(purpose=name, host="airflow", pid=0, started=0)
+            return night_lock.hold(everybody, lease=SHARED_LEASE, keep=True, patience=PATIENCE)
+        return night_lock.hold(night_lock.this_process(name), patience=PATIENCE)
 
     def _record(self, run: foreground.ForegroundRun, result: dict[str, Any]) -> dict[str, Any]:
         """Keeps the result for the command that started the run."""

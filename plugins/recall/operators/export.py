@@ -28,6 +28,8 @@ class RegisterMembersOperator(RecallOperator):
 class ListChannelsOperator(RecallOperator):
     """Lists the channels that have something to deliver, one export task for each."""
 
+    lock = "none"
+
     def execute(self, context: Context) -> Any:
         """Returns the list itself, over which the export is mapped."""
         return super().execute(context)["channels"]
@@ -46,6 +48,8 @@ class ExportChannelOperator(RecallOperator):
         channel: The channel's code.
     """
 
+    lock = "shared"
+
     def __init__(self, *, channel: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channel = channel
@@ -63,6 +67,8 @@ class ExportChannelOperator(RecallOperator):
 
 class WriteReportOperator(RecallOperator):
     """Writes the report page."""
+
+    lock = "none"
 
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the page's writer."""
