@@ -14,8 +14,10 @@ anchors as (
         valid_to,
         last_visit_date,
         visit_count_7d_before_last_visit,
+        -- Somebody who never visited is in the first bin of frequency.
+        coalesce(visit_count_7d_before_last_visit, 0) as visit_count,
         last_order_date,
-        order_count_30d_before_last_order
+        order_count_30d_before_last_order as order_count
     from {{ ref('int_episode_anchors__dated') }}
 
 ),
@@ -26,33 +28,75 @@ bins as (
 
 ),
 
-layers as (
-
-    {{ layers_in_force() }}
-
-),
-
-best_scores as (
+combinations as (
 
     select
-        dimension_code,
-        max(score) as score
-    from bins
-    group by dimension_code
+        days_since_last_visit_code,
+        visit_days_lower_edge,
+        visit_days_upper_edge,
+        days_since_last_visit_score,
+        visit_count_7d_before_last_visit_code,
+        visit_count_7d_before_last_visit_score,
+        days_since_last_order_code,
+        order_days_lower_edge,
+        order_days_upper_edge,
+        days_since_last_order_score,
+        order_count_30d_before_last_order_code,
+        order_count_30d_before_last_order_score,
+        layer_score,
+        layer_code,
+        layer_score_without_visits,
+        layer_code_without_visits
+    from {{ ref('int_layer_combinations__scored') }}
 
 ),
 
-possible_scores as (
+-- The few counts that occur, each with its bin, so that anchors find theirs by equality.
+visit_counts as (
+
+    select visit_count
+    from anchors
+    group by visit_count
+
+),
+
+order_counts as (
+
+    select order_count
+    from anchors
+    group by order_count
+
+),
+
+binned_visit_counts as (
 
     select
-        sum(score) as with_visits,
-        sum(case when dimension_code in ('days_since_last_order', 'order_count_30d_before_last_order') then score end)
-            as without_visits
-    from best_scores
+        visit_counts.visit_count,
+        bins.layer_code
+    from visit_counts
+    inner join bins
+        on
+            bins.dimension_code = 'visit_count_7d_before_last_visit'
+            and visit_counts.visit_count >= bins.lower_edge
+            and (bins.upper_edge is null or visit_counts.visit_count < bins.upper_edge)
 
 ),
 
--- A user without any visit is in the last band of recency, for good, and in the first bin of frequency.
+binned_order_counts as (
+
+    select
+        order_counts.order_count,
+        bins.layer_code
+    from order_counts
+    inner join bins
+        on
+            bins.dimension_code = 'order_count_30d_before_last_order'
+            and order_counts.order_count >= bins.lower_edge
+            and (bins.upper_edge is null or order_counts.order_count < bins.upper_edge)
+
+),
+
+-- Days pass from bin to bin of recency; somebody who never visited is in the last one for good.
 bands as (
 
     select
@@ -62,115 +106,40 @@ bands as (
         anchors.last_key_date,
         greatest(
             anchors.valid_from,
-            {{ add_days('anchors.last_visit_date', 'visit_recency.lower_edge') }},
-            {{ add_days('anchors.last_order_date', 'order_recency.lower_edge') }}
+            {{ add_days('anchors.last_visit_date', 'combinations.visit_days_lower_edge') }},
+            {{ add_days('anchors.last_order_date', 'combinations.order_days_lower_edge') }}
         ) as valid_from,
         least(
             anchors.valid_to,
-            {{ add_days('anchors.last_visit_date', 'visit_recency.upper_edge') }},
-            {{ add_days('anchors.last_order_date', 'order_recency.upper_edge') }}
+            {{ add_days('anchors.last_visit_date', 'combinations.visit_days_upper_edge') }},
+            {{ add_days('anchors.last_order_date', 'combinations.order_days_upper_edge') }}
         ) as valid_to,
         anchors.last_visit_date,
         anchors.visit_count_7d_before_last_visit,
         anchors.last_order_date,
-        anchors.order_count_30d_before_last_order,
-        visit_recency.layer_code as days_since_last_visit_code,
-        visit_frequency.layer_code as visit_count_7d_before_last_visit_code,
-        order_recency.layer_code as days_since_last_order_code,
-        order_frequency.layer_code as order_count_30d_before_last_order_code,
-        visit_recency.score as days_since_last_visit_score,
-        visit_frequency.score as visit_count_7d_before_last_visit_score,
-        order_recency.score as days_since_last_order_score,
-        order_frequency.score as order_count_30d_before_last_order_score
+        anchors.order_count as order_count_30d_before_last_order,
+        combinations.days_since_last_visit_code,
+        combinations.visit_count_7d_before_last_visit_code,
+        combinations.days_since_last_order_code,
+        combinations.order_count_30d_before_last_order_code,
+        combinations.days_since_last_visit_score,
+        combinations.visit_count_7d_before_last_visit_score,
+        combinations.days_since_last_order_score,
+        combinations.order_count_30d_before_last_order_score,
+        combinations.layer_score,
+        combinations.layer_code,
+        combinations.layer_score_without_visits,
+        combinations.layer_code_without_visits
     from anchors
-    inner join bins as visit_recency
+    inner join binned_visit_counts
+        on anchors.visit_count = binned_visit_counts.visit_count
+    inner join binned_order_counts
+        on anchors.order_count = binned_order_counts.order_count
+    inner join combinations
         on
-            visit_recency.dimension_code = 'days_since_last_visit'
-            and (anchors.last_visit_date is not null or visit_recency.upper_edge is null)
-    inner join bins as order_recency
-        on order_recency.dimension_code = 'days_since_last_order'
-    inner join bins as visit_frequency
-        on
-            visit_frequency.dimension_code = 'visit_count_7d_before_last_visit'
-            and coalesce(anchors.visit_count_7d_before_last_visit, 0) >= visit_frequency.lower_edge
-            and (
-                visit_frequency.upper_edge is null
-                or coalesce(anchors.visit_count_7d_before_last_visit, 0) < visit_frequency.upper_edge
-            )
-    inner join bins as order_frequency
-        on
-            order_frequency.dimension_code = 'order_count_30d_before_last_order'
-            and anchors.order_count_30d_before_last_order >= order_frequency.lower_edge
-            and (
-                order_frequency.upper_edge is null
-                or anchors.order_count_30d_before_last_order < order_frequency.upper_edge
-            )
-
-),
-
-scored_bands as (
-
-    select
-        bands.*,
-        round(
-            (
-                bands.days_since_last_visit_score
-                + bands.visit_count_7d_before_last_visit_score
-                + bands.days_since_last_order_score
-                + bands.order_count_30d_before_last_order_score
-            ) / possible_scores.with_visits,
-            6
-        ) as layer_score,
-        round(
-            (bands.days_since_last_order_score + bands.order_count_30d_before_last_order_score)
-            / possible_scores.without_visits,
-            6
-        ) as layer_score_without_visits
-    from bands
-    cross join possible_scores
-    where
-        bands.valid_to is null
-        or bands.valid_from < bands.valid_to
-
-),
-
-final as (
-
-    select
-        scored_bands.user_id,
-        scored_bands.line_id,
-        scored_bands.episode_number,
-        scored_bands.last_key_date,
-        scored_bands.valid_from,
-        scored_bands.valid_to,
-        scored_bands.last_visit_date,
-        scored_bands.visit_count_7d_before_last_visit,
-        scored_bands.last_order_date,
-        scored_bands.order_count_30d_before_last_order,
-        scored_bands.days_since_last_visit_code,
-        scored_bands.visit_count_7d_before_last_visit_code,
-        scored_bands.days_since_last_order_code,
-        scored_bands.order_count_30d_before_last_order_code,
-        scored_bands.days_since_last_visit_score,
-        scored_bands.visit_count_7d_before_last_visit_score,
-        scored_bands.days_since_last_order_score,
-        scored_bands.order_count_30d_before_last_order_score,
-        scored_bands.layer_score,
-        layers.layer_code,
-        scored_bands.layer_score_without_visits,
-        layers_without_visits.layer_code as layer_code_without_visits
-    from scored_bands
-    inner join layers
-        on
-            scored_bands.layer_score >= layers.lower_edge
-            and (layers.upper_edge is null or scored_bands.layer_score < layers.upper_edge)
-    inner join layers as layers_without_visits
-        on
-            scored_bands.layer_score_without_visits >= layers_without_visits.lower_edge
-            and (
-                layers_without_visits.upper_edge is null
-                or scored_bands.layer_score_without_visits < layers_without_visits.upper_edge
-            )
+            binned_visit_counts.layer_code = combinations.visit_count_7d_before_last_visit_code
+            and binned_order_counts.layer_code = combinations.order_count_30d_before_last_order_code
+            and (anchors.last_visit_date is not null or combinations.visit_days_upper_edge is null)
 
 )
 
@@ -197,4 +166,7 @@ select
     layer_code,
     layer_score_without_visits,
     layer_code_without_visits
-from final
+from bands
+where
+    valid_to is null
+    or valid_from < valid_to
