@@ -235,6 +235,23 @@ def test_unknown_send_is_not_made_again_by_a_later_night(world: SendingWorld, sm
     assert summary.reasons == {"already_sent": 1}
 
 
+@pytest.mark.parametrize(("has_arrived", "message_count"), [(True, 1), (False, 2)])
+def test_unknown_send_is_made_again_only_when_a_person_says_that_it_did_not_arrive(
+    world: SendingWorld, smtp_peer: SmtpPeer, has_arrived: bool, message_count: int
+) -> None:
+    world.people(["ann"])
+    smtp_peer.behaviour.hang_up_after_accepting = lambda receiver: True
+    send(smtp_peer)
+    smtp_peer.behaviour.hang_up_after_accepting = lambda receiver: False
+
+    with world.warehouse.connect("exporter") as connection:
+        connection.execute("select ledger.settle_unknown(send_id, %s) from ledger.sends", (has_arrived,))
+    summary = send(smtp_peer)
+
+    assert len(smtp_peer.log.receivers) == message_count
+    assert (summary.sent_count, summary.unknown_count) == (1, 0)
+
+
 def test_receiver_that_is_refused_fails_and_the_others_are_sent(world: SendingWorld, smtp_peer: SmtpPeer) -> None:
     world.people(["ann", "bob", "eve"])
     smtp_peer.behaviour.at_rcpt = lambda receiver: "550 no such user" if receiver.startswith("bob") else None

@@ -309,6 +309,28 @@ LEDGER = (
     execute function ledger.refuse_to_reopen_a_send();
     """,
     """
+    create function ledger.settle_unknown(unknown_send_id bigint, has_arrived boolean) returns text language sql as $$
+        with settled as (
+            update ledger.sends
+            set
+                state = case when has_arrived then 'sent' else 'failed' end,
+                is_retryable = not has_arrived,
+                reason_code = case when has_arrived then null else 'resend_requested' end,
+                settled_at = clock_timestamp()
+            where send_id = unknown_send_id and state = 'unknown'
+            returning audience_id, state, reason_code
+        )
+
+        update ledger.entries
+        set state = settled.state, reason_code = settled.reason_code
+        from settled
+        where entries.audience_id = settled.audience_id
+        returning entries.state
+    $$;
+    comment on function ledger.settle_unknown is
+        'A person says what became of an unknown send; one that did not arrive may be sent again. Returns its state.';
+    """,
+    """
     create table ledger.kill_switches (
         channel text primary key,
         is_stopped boolean not null,
@@ -336,7 +358,7 @@ def downgrade() -> None:
         "drop table ledger.kill_switches, ledger.sends, ledger.batches, ledger.entries, ledger.assignments,"
         " ledger.global_holdouts, ledger.persons"
     )
-    op.execute("drop function ledger.refuse_to_reopen_a_send()")
+    op.execute("drop function ledger.refuse_to_reopen_a_send(), ledger.settle_unknown(bigint, boolean)")
     op.execute("drop table pii.contact_refreshes, pii.person_groups, pii.user_contact_points, pii.contact_points")
     op.execute(
         "drop table definitions.campaign_templates, definitions.campaign_arms, definitions.campaign_steps,"
