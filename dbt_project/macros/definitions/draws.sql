@@ -3,20 +3,20 @@
     It concerns persons drawn from now on; who was drawn once keeps the draw.
 -#}
 {% macro global_holdout_hash_end() -%}
-    cast(floor({{ recall.night()['global_holdout_rate'] }} * 4294967296) as bigint)
+    cast(floor({{ night()['global_holdout_rate'] }} * 4294967296) as bigint)
 {%- endmacro %}
 
 
 {#- The day for which a night selects: the one after the as-of date. -#}
 {% macro selected_date() -%}
-    {{ recall.add_days(recall.as_of_date(), 1) }}
+    {{ add_days(as_of_date(), 1) }}
 {%- endmacro %}
 
 
 {#- Names one selection of a person for a step; the same night again gives the same name. -#}
 {% macro audience_id(campaign_id, step_number, person_id) -%}
-    substr({{ recall.hash_text(
+    substr({{ hash_text(
         campaign_id ~ " || ':' || cast(" ~ step_number ~ " as text) || ':' || cast("
-        ~ recall.selected_date() ~ " as text) || ':' || " ~ person_id
+        ~ selected_date() ~ " as text) || ':' || " ~ person_id
     ) }}, 1, 32)
 {%- endmacro %}

@@ -4,7 +4,7 @@
 -#}
 {% macro exchange_rate(currency, date) -%}
     case
-        when {{ currency }} is null or {{ currency }} = {{ recall.currency_code() }} then 1
+        when {{ currency }} is null or {{ currency }} = {{ currency_code() }} then 1
         else (
             select rates.rate
             from {{ source('definitions', 'exchange_rates') }} as rates

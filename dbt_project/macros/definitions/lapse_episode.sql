@@ -17,14 +17,14 @@
 
 {#- The day on which a customer lapses who stays quiet after a key day. -#}
 {% macro lapsed_date(key_date, lapse_days) -%}
-    {{ recall.add_days(key_date, lapse_days) }}
+    {{ add_days(key_date, lapse_days) }}
 {%- endmacro %}
 
 
 {#- Whether an episode begins with a key day, given the next one or null. -#}
 {% macro is_lapse_episode(key_date, next_key_date, lapse_days) -%}
     (
-        {{ recall.lapsed_date(key_date, lapse_days) }} <= {{ recall.as_of_date() }}
-        and ({{ next_key_date }} is null or {{ next_key_date }} > {{ recall.lapsed_date(key_date, lapse_days) }})
+        {{ lapsed_date(key_date, lapse_days) }} <= {{ as_of_date() }}
+        and ({{ next_key_date }} is null or {{ next_key_date }} > {{ lapsed_date(key_date, lapse_days) }})
     )
 {%- endmacro %}

@@ -24,7 +24,7 @@
                         {{ loop.index }},
                         '{{ column.name }}',
                         '{{ column.data_type }}',
-                        {{ recall.is_required_column(column) }}
+                        {{ is_required_column(column) }}
                     ){{ ',' if not loop.last }}
                 {% endfor %}
             ) as given (position, column_name, data_type, is_required)

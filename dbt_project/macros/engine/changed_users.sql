@@ -24,13 +24,13 @@
 
         select events.user_id
         from {{ source('raw', table) }} as events
-        where {{ recall.is_known_user('events.user_id') }}
+        where {{ is_known_user('events.user_id') }}
 
         union
 
         select events.user_id
         from {{ source('raw', table ~ '_versions') }} as events
-        where {{ recall.is_known_user('events.user_id') }}
+        where {{ is_known_user('events.user_id') }}
         {%- endfor %}
 
     )
@@ -74,14 +74,14 @@
             product_id,
             happened_at
         from {{ source('control', 'row_changes') }}
-        where load_id > {{ recall.previous_load_id() }}
+        where load_id > {{ previous_load_id() }}
 
     ),
 
     changed_products as (
 
         select product_id
-        from {{ recall.new_rows('products', ['product_id']) }} as products
+        from {{ new_rows('products', ['product_id']) }} as products
 
         union
 
@@ -96,7 +96,7 @@
         select
             user_id,
             merged_into
-        from {{ recall.new_rows('users', ['user_id', 'merged_into'], 'registered_at') }} as users
+        from {{ new_rows('users', ['user_id', 'merged_into'], 'registered_at') }} as users
 
         union
 
@@ -117,7 +117,7 @@
         from changed_user_rows
         left join {{ source('raw', 'users') }} as users
             on changed_user_rows.user_id = users.user_id
-        left join {{ recall.yesterday('dim_users') }} as listed_users
+        left join {{ yesterday('dim_users') }} as listed_users
             on changed_user_rows.user_id = listed_users.user_id and listed_users.is_listed
         where
             changed_user_rows.merged_into is not null
@@ -145,17 +145,17 @@
     changed_orders as (
 
         select order_id
-        from {{ recall.new_rows('orders', ['order_id'], 'ordered_at') }} as orders
+        from {{ new_rows('orders', ['order_id'], 'ordered_at') }} as orders
 
         union
 
         select order_id
-        from {{ recall.new_rows('order_items', ['order_id']) }} as order_items
+        from {{ new_rows('order_items', ['order_id']) }} as order_items
 
         union
 
         select order_id
-        from {{ recall.new_rows('refunds', ['order_id'], 'refunded_at') }} as refunds
+        from {{ new_rows('refunds', ['order_id'], 'refunded_at') }} as refunds
 
         union
 
@@ -200,7 +200,7 @@
             visit_id,
             user_id,
             visited_at
-        from {{ recall.new_rows('visits', ['visit_id', 'user_id', 'visited_at'], 'visited_at') }} as visits
+        from {{ new_rows('visits', ['visit_id', 'user_id', 'visited_at'], 'visited_at') }} as visits
 
     ),
 
@@ -210,7 +210,7 @@
             feedback_id,
             user_id,
             submitted_at
-        from {{ recall.new_rows('feedback', ['feedback_id', 'user_id', 'submitted_at'], 'submitted_at') }} as feedback
+        from {{ new_rows('feedback', ['feedback_id', 'user_id', 'submitted_at'], 'submitted_at') }} as feedback
 
     ),
 
@@ -306,14 +306,14 @@
     due_users as (
 
         select customer_lines.user_id
-        from {{ recall.yesterday('int_customer_lines') }} as customer_lines
+        from {{ yesterday('int_customer_lines') }} as customer_lines
         inner join {{ ref('int_lines__delta') }} as lines
             on customer_lines.line_id = lines.line_id
         where
             not customer_lines.has_open_episode
             and customer_lines.last_key_date
-            > {{ recall.add_days(recall.previous_as_of_date(), '- lines.lapse_days') }}
-            and customer_lines.last_key_date <= {{ recall.add_days(recall.as_of_date(), '- lines.lapse_days') }}
+            > {{ add_days(previous_as_of_date(), '- lines.lapse_days') }}
+            and customer_lines.last_key_date <= {{ add_days(as_of_date(), '- lines.lapse_days') }}
 
     ),
 
@@ -321,9 +321,9 @@
 
         select
             user_id,
-            {{ recall.business_date('happened_at') }} as replace_from_date
+            {{ business_date('happened_at') }} as replace_from_date
         from changed_instants
-        where {{ recall.business_date('happened_at') }} <= {{ recall.as_of_date() }}
+        where {{ business_date('happened_at') }} <= {{ as_of_date() }}
 
         union all
 
@@ -331,7 +331,7 @@
         select
             orders.user_id,
             orders.ordered_date as replace_from_date
-        from {{ recall.yesterday('fct_orders') }} as orders
+        from {{ yesterday('fct_orders') }} as orders
         inner join changed_orders
             on orders.order_id = changed_orders.order_id
 
@@ -356,7 +356,7 @@
             cast(null as date) as replace_from_date
         from due_users
 
-        {%- if recall.users_were_first_delivered() %}
+        {%- if users_were_first_delivered() %}
 
         union all
 
@@ -364,7 +364,7 @@
         select
             user_id,
             {{ ever }} as replace_from_date
-        from {{ recall.yesterday('dim_users') }} as users
+        from {{ yesterday('dim_users') }} as users
         {%- endif %}
 
     ),
@@ -407,7 +407,7 @@
         {{ return(false) }}
     {% endif %}
     {% set query %}
-        select coalesce(min(load_id) > {{ recall.previous_load_id() }}, false) as is_first
+        select coalesce(min(load_id) > {{ previous_load_id() }}, false) as is_first
         from control.files
         where table_name = 'users' and state in ('loaded', 'replaced')
     {% endset %}

@@ -19,10 +19,10 @@
         select {{ columns | join(', ') }}
         from {{ relation }}
         where
-            _load_id > {{ recall.previous_load_id() }}
-            or {{ recall.is_new_instant('updated_at') }}
+            _load_id > {{ previous_load_id() }}
+            or {{ is_new_instant('updated_at') }}
             {%- if instant %}
-            or {{ recall.is_new_instant(instant) }}
+            or {{ is_new_instant(instant) }}
             {%- endif %}
         {%- if not loop.last %}
         union all
@@ -43,7 +43,7 @@
 -#}
 {% macro rows_of_changed_users(view, date=none, instant=none) -%}
     {%- set sources = ref('int_users__changed_sources') -%}
-    {%- if recall.is_full_rebuild() -%}
+    {%- if is_full_rebuild() -%}
         {{ view }}
     {%- else -%}
         (
@@ -58,7 +58,7 @@
                     and view_rows.{{ date }} >= changed.replace_from_date
                     {%- endif %}
                     {%- if instant %}
-                    and view_rows.{{ instant }} >= {{ recall.business_day_start('changed.replace_from_date') }} - interval '1 day'
+                    and view_rows.{{ instant }} >= {{ business_day_start('changed.replace_from_date') }} - interval '1 day'
                     {%- endif %}
                 -- Keeps the planner from turning this around and reading all rows of all users.
                 offset 0
@@ -79,7 +79,7 @@
         orders: A relation or the name of a common table expression with one row per order_id.
 -#}
 {% macro rows_of_orders(view, orders) -%}
-    {%- if recall.is_full_rebuild() -%}
+    {%- if is_full_rebuild() -%}
         {{ view }}
     {%- else -%}
         (

@@ -1,12 +1,12 @@
 {#- The calendar date of an instant in the business time zone. -#}
 {% macro business_date(instant) -%}
-    cast({{ instant }} at time zone '{{ recall.night()['business_time_zone'] }}' as date)
+    cast({{ instant }} at time zone '{{ night()['business_time_zone'] }}' as date)
 {%- endmacro %}
 
 
 {#- The instant at which a business date begins; its later one, where a clock change makes midnight happen twice. -#}
 {% macro business_day_start(business_date) -%}
-    (cast({{ business_date }} as timestamp) at time zone '{{ recall.night()['business_time_zone'] }}')
+    (cast({{ business_date }} as timestamp) at time zone '{{ night()['business_time_zone'] }}')
 {%- endmacro %}
 
 
@@ -16,10 +16,10 @@
 -#}
 {% macro is_new_instant(instant) -%}
     (
-        {{ instant }} >= {{ recall.business_day_start(recall.previous_as_of_date()) }}
-        and {{ instant }} < {{ recall.business_day_start(recall.add_days(recall.as_of_date(), 2)) }}
-        and {{ recall.business_date(instant) }} > {{ recall.previous_as_of_date() }}
-        and {{ recall.business_date(instant) }} <= {{ recall.as_of_date() }}
+        {{ instant }} >= {{ business_day_start(previous_as_of_date()) }}
+        and {{ instant }} < {{ business_day_start(add_days(as_of_date(), 2)) }}
+        and {{ business_date(instant) }} > {{ previous_as_of_date() }}
+        and {{ business_date(instant) }} <= {{ as_of_date() }}
     )
 {%- endmacro %}
 

@@ -3,5 +3,5 @@
     SHA-256. The same on every engine and machine, so a draw never depends on where it was made.
 -#}
 {% macro hash_number(text) -%}
-    cast(cast('x' || substr({{ recall.hash_text(text) }}, 1, 8) as bit(32)) as bigint)
+    cast(cast('x' || substr({{ hash_text(text) }}, 1, 8) as bit(32)) as bigint)
 {%- endmacro %}

@@ -43,44 +43,44 @@
 
 {#- D, the last complete business day that the night includes, as a date literal. -#}
 {% macro as_of_date() -%}
-    cast('{{ recall.night()['as_of_date'] }}' as date)
+    cast('{{ night()['as_of_date'] }}' as date)
 {%- endmacro %}
 
 
 {#- The as-of date of the build before, as a date literal; null before the first one. -#}
 {% macro previous_as_of_date() -%}
-    {%- set value = recall.night()['previous_as_of_date'] -%}
+    {%- set value = night()['previous_as_of_date'] -%}
     cast({{ "'" ~ value ~ "'" if value else 'null' }} as date)
 {%- endmacro %}
 
 
 {#- Whether tonight everything is built anew: true or false in Jinja, for choosing the SQL. -#}
 {% macro is_full_rebuild() %}
-    {{ return(recall.night()['is_full_rebuild']) }}
+    {{ return(night()['is_full_rebuild']) }}
 {% endmacro %}
 
 
 {#- The last load that the build before saw, as a number literal. -#}
 {% macro previous_load_id() -%}
-    {{ recall.night()['previous_load_id'] }}
+    {{ night()['previous_load_id'] }}
 {%- endmacro %}
 
 
 {#- The build under way, as a number literal. -#}
 {% macro build_id() -%}
-    {{ recall.night()['build_id'] }}
+    {{ night()['build_id'] }}
 {%- endmacro %}
 
 
 {#- The set of definitions in force tonight, as a text literal. -#}
 {% macro definitions_version() -%}
-    cast('{{ recall.night()['definitions_version'] }}' as text)
+    cast('{{ night()['definitions_version'] }}' as text)
 {%- endmacro %}
 
 
 {#- The workspace's currency, as a text literal. -#}
 {% macro currency_code() -%}
-    cast('{{ recall.night()['currency_code'] }}' as text)
+    cast('{{ night()['currency_code'] }}' as text)
 {%- endmacro %}
 
 
@@ -91,7 +91,7 @@
         state = 'published',
         published_at = clock_timestamp()
     where
-        build_id = {{ recall.build_id() }}
+        build_id = {{ build_id() }}
         and state = 'running'
 {%- endmacro %}
 
@@ -109,7 +109,7 @@
             node_name,
             status
         from control.node_results
-        where build_id = {{ recall.build_id() }}
+        where build_id = {{ build_id() }}
         order by node_name asc, finished_at desc
 
     )

@@ -7,7 +7,7 @@
         users: A relation with one row per source_user_id.
 -#}
 {% macro rows_of_users(view, users) -%}
-    {%- if recall.is_full_rebuild() -%}
+    {%- if is_full_rebuild() -%}
         {{ view }}
     {%- else -%}
         (

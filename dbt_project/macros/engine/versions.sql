@@ -24,14 +24,14 @@
             current_rows.updated_at
         from {{ current }} as current_rows
         where
-            {{ recall.is_visible_version('current_rows') }}
+            {{ is_visible_version('current_rows') }}
             or not exists (
                 select 1
                 from {{ versions }} as older_rows
                 where
-                    {{ recall.same_key('older_rows', 'current_rows', key) }}
+                    {{ same_key('older_rows', 'current_rows', key) }}
                     and (
-                        {{ recall.is_visible_version('older_rows') }}
+                        {{ is_visible_version('older_rows') }}
                         or older_rows.updated_at < current_rows.updated_at
                     )
             )
@@ -43,16 +43,16 @@
             older_rows.updated_at
         from {{ versions }} as older_rows
         inner join {{ current }} as current_rows
-            on {{ recall.same_key('older_rows', 'current_rows', key) }}
+            on {{ same_key('older_rows', 'current_rows', key) }}
         where
-            not {{ recall.is_visible_version('current_rows') }}
-            and ({{ recall.is_visible_version('older_rows') }} or older_rows.updated_at < current_rows.updated_at)
+            not {{ is_visible_version('current_rows') }}
+            and ({{ is_visible_version('older_rows') }} or older_rows.updated_at < current_rows.updated_at)
             and not exists (
                 select 1
                 from {{ versions }} as other_rows
                 where
-                    {{ recall.same_key('other_rows', 'older_rows', key) }}
-                    and {{ recall.version_rank('other_rows') }} > {{ recall.version_rank('older_rows') }}
+                    {{ same_key('other_rows', 'older_rows', key) }}
+                    and {{ version_rank('other_rows') }} > {{ version_rank('older_rows') }}
             )
     )
 {%- endmacro %}
@@ -60,16 +60,16 @@
 
 {#- Whether D may see a version of a row. -#}
 {% macro is_visible_version(alias) -%}
-    ({{ alias }}.updated_at is null or {{ recall.business_date(alias ~ '.updated_at') }} <= {{ recall.as_of_date() }})
+    ({{ alias }}.updated_at is null or {{ business_date(alias ~ '.updated_at') }} <= {{ as_of_date() }})
 {%- endmacro %}
 
 
 {#- What the versions of a key are compared by: visible ones by the latest, the others by the earliest. -#}
 {% macro version_rank(alias) -%}
     (
-        {{ recall.is_visible_version(alias) }},
+        {{ is_visible_version(alias) }},
         case
-            when {{ recall.is_visible_version(alias) }}
+            when {{ is_visible_version(alias) }}
                 then coalesce(extract(epoch from {{ alias }}.updated_at), '-infinity')
             else -extract(epoch from {{ alias }}.updated_at)
         end,

@@ -13,24 +13,24 @@
     {% if layer not in ('marts', 'outcomes', 'audiences') %}
         {{ exceptions.raise_compiler_error('There is nothing to publish in layer ' ~ layer) }}
     {% endif %}
-    {% set nodes = recall.published_nodes(layer) %}
-    {% do recall.refuse_stale_deltas(nodes) %}
+    {% set nodes = published_nodes(layer) %}
+    {% do refuse_stale_deltas(nodes) %}
     {% call statement('begin', auto_begin=True) %}
         select build_id from control.night
     {% endcall %}
     {% for node in nodes %}
-        {% set target_relation = recall.relation_of(node) %}
-        {% set delta_relation = recall.relation_of(recall.delta_of(node)) %}
+        {% set target_relation = relation_of(node) %}
+        {% set delta_relation = relation_of(delta_of(node)) %}
         {% set columns = node.columns.keys() | join(', ') %}
         {% call statement('delete_scope') %}
             delete from {{ target_relation }} as target_rows
-            where {{ recall.scope_condition(node) }}
+            where {{ scope_condition(node) }}
         {% endcall %}
         {% call statement('insert_delta') %}
             insert into {{ target_relation }} ({{ columns }})
             select {{ columns }}
             from {{ delta_relation }}
-            order by {{ recall.primary_key_of_contract(node) | join(', ') }}
+            order by {{ primary_key_of_contract(node) | join(', ') }}
         {% endcall %}
         {% do log(
             target_relation.include(database=false) ~ ': '
@@ -41,16 +41,16 @@
     {% endfor %}
     {% if layer == 'marts' %}
         {% call statement('move_control') %}
-            {{ recall.mark_published() }}
+            {{ mark_published() }}
         {% endcall %}
         {% if load_result('move_control').response.rows_affected != 1 %}
             {{ exceptions.raise_compiler_error('No build is running, so nothing was published. Run the night again.') }}
         {% endif %}
     {% endif %}
-    {% if recall.is_full_rebuild() %}
+    {% if is_full_rebuild() %}
         {% for node in nodes %}
             {% call statement('analyze', auto_begin=True) %}
-                {{ recall.analyze(recall.relation_of(node)) }}
+                {{ analyze(relation_of(node)) }}
             {% endcall %}
         {% endfor %}
     {% endif %}
@@ -63,7 +63,7 @@
     {% set nodes = [] %}
     {% for node in graph.nodes.values() | sort(attribute='name') %}
         {% if node.resource_type == 'model' and node.config.materialized == 'published' %}
-            {% if recall.layer_of_published(node) == layer %}
+            {% if layer_of_published(node) == layer %}
                 {% do nodes.append(node) %}
             {% endif %}
         {% endif %}
@@ -87,7 +87,7 @@
 
 {#- The node that holds the new rows of a published node. -#}
 {% macro delta_of(node) %}
-    {{ return(recall.node_called(node.config.delta or recall.delta_name(node.name))) }}
+    {{ return(node_called(node.config.delta or delta_name(node.name))) }}
 {% endmacro %}
 
 
@@ -98,9 +98,9 @@
 {% macro refuse_stale_deltas(nodes) %}
     {% set names = ['int_users__changed'] %}
     {% for node in nodes %}
-        {% do names.append(recall.delta_of(node).name) %}
+        {% do names.append(delta_of(node).name) %}
     {% endfor %}
-    {% set obstacles = run_query(recall.unbuilt_nodes(names)).columns[0].values() %}
+    {% set obstacles = run_query(unbuilt_nodes(names)).columns[0].values() %}
     {% if obstacles | length > 0 %}
         {{ exceptions.raise_compiler_error(
             'Nothing was published, because these are not built for this night: ' ~ obstacles | join(', ')

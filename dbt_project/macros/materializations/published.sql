@@ -46,7 +46,7 @@
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- set columns = model.columns.values() | list -%}
 
-    {% if not config.get('contract').enforced or recall.primary_key_of_contract(model) | length == 0 %}
+    {% if not config.get('contract').enforced or primary_key_of_contract(model) | length == 0 %}
         {{ exceptions.raise_compiler_error(
             model.name ~ ' is published, so it needs an enforced contract with a primary key in its YAML file.'
         ) }}
@@ -67,14 +67,14 @@
             create table {{ target_relation }} {{ get_table_columns_and_constraints() }}
         {%- endcall %}
     {% else %}
-        {% set changes = recall.evolve_statements(target_relation, model, columns) %}
+        {% set changes = evolve_statements(target_relation, model, columns) %}
         {% call statement('main') -%}
             {{ changes | join(';\n') if changes else '-- ' ~ target_relation ~ ' is as its contract says\nselect 1' }}
         {%- endcall %}
     {% endif %}
 
     {% for index in config.get('indexes', []) %}
-        {% do run_query(recall.create_index_statement(target_relation, index)) %}
+        {% do run_query(create_index_statement(target_relation, index)) %}
     {% endfor %}
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
     {% do persist_docs(target_relation, model) %}
@@ -109,7 +109,7 @@
 {% macro evolve_statements(relation, node, columns) %}
     {% set changes = [] %}
     {% set refusals = [] %}
-    {% for column in recall.compare_columns(relation, columns) %}
+    {% for column in compare_columns(relation, columns) %}
         {% set alter = 'alter table ' ~ relation ~ ' ' %}
         {% if column.existing_type is none %}
             {% do changes.append(alter ~ 'add column ' ~ column.column_name ~ ' ' ~ column.contract_type) %}
@@ -129,8 +129,8 @@
             {% endif %}
         {% endif %}
     {% endfor %}
-    {% set existing_key = recall.primary_key_of(relation) %}
-    {% set contract_key = recall.primary_key_of_contract(node) %}
+    {% set existing_key = primary_key_of(relation) %}
+    {% set contract_key = primary_key_of_contract(node) %}
     {% if existing_key != contract_key %}
         {% do refusals.append(
             'primary key (' ~ contract_key | join(', ') ~ ') (it is (' ~ existing_key | join(', ') ~ '))'

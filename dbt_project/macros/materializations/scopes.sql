@@ -7,7 +7,7 @@
         date_column: The column that holds the row's day.
 -#}
 {% macro scope_users(users, date_column) -%}
-    {%- if recall.is_full_rebuild() -%}
+    {%- if is_full_rebuild() -%}
         true
     {%- else -%}
         target_rows.user_id in (select changed.user_id from {{ users }} as changed)
@@ -16,7 +16,7 @@
 
 
 {% macro scope_user_days(users, date_column) -%}
-    {%- if recall.is_full_rebuild() -%}
+    {%- if is_full_rebuild() -%}
         true
     {%- else -%}
         exists (
@@ -36,12 +36,12 @@
 
 
 {% macro scope_selected_date(users, date_column) -%}
-    target_rows.{{ date_column or 'selected_date' }} = {{ recall.add_days(recall.as_of_date(), 1) }}
+    target_rows.{{ date_column or 'selected_date' }} = {{ add_days(as_of_date(), 1) }}
 {%- endmacro %}
 
 
 {#- The scope of a published node, in SQL. -#}
 {% macro scope_condition(node) -%}
-    {%- set users = recall.relation_of(recall.node_called('int_users__changed')) -%}
+    {%- set users = relation_of(node_called('int_users__changed')) -%}
     {{ context['scope_' ~ node.config.scope](users, node.config.date_column) }}
 {%- endmacro %}

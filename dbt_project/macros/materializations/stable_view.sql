@@ -29,7 +29,7 @@
         {{ get_assert_columns_equivalent(sql) }}
     {% endif %}
     {% call statement('main') -%}
-        {{ recall.create_or_replace_view(target_relation, sql, config.get('on_incompatible_change', 'refuse')) }}
+        {{ create_or_replace_view(target_relation, sql, config.get('on_incompatible_change', 'refuse')) }}
     {%- endcall %}
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
     {% do persist_docs(target_relation, model) %}

@@ -13,9 +13,9 @@
 -#}
 {% macro yesterday(name) -%}
     {%- if execute -%}
-        {%- set node = recall.node_called(name) -%}
-        {%- set existing = load_relation(recall.relation_of(node)) -%}
-        {%- if existing is none or recall.is_full_rebuild() -%}
+        {%- set node = node_called(name) -%}
+        {%- set existing = load_relation(relation_of(node)) -%}
+        {%- if existing is none or is_full_rebuild() -%}
             (
                 select
                 {%- for column in node.columns.values() %}
@@ -41,11 +41,11 @@
         columns: The columns to read; without it all of the contract.
 -#}
 {% macro tonight(name, columns=none) -%}
-    {%- set delta = ref(recall.delta_name(name)) -%}
-    {%- if recall.is_full_rebuild() -%}
+    {%- set delta = ref(delta_name(name)) -%}
+    {%- if is_full_rebuild() -%}
         {{ delta }}
     {%- else -%}
-        {%- set node = recall.node_called(name) -%}
+        {%- set node = node_called(name) -%}
         {%- set wanted = columns or node.columns.keys() | list -%}
         (
             select {{ wanted | join(', ') }}
@@ -53,8 +53,8 @@
             {%- if node.config.scope != 'all' %}
             union all
             select {{ wanted | join(', ') }}
-            from {{ recall.yesterday(name) }} as target_rows
-            where not ({{ recall.scope_condition(node) }})
+            from {{ yesterday(name) }} as target_rows
+            where not ({{ scope_condition(node) }})
             {%- endif %}
         )
     {%- endif -%}

@@ -40,12 +40,11 @@ def run_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = F
         full_refresh: True to rebuild every user.
     """
     prepare_night(workspace, as_of_date, full_refresh=full_refresh)
-    nodes, failure = dbt._invoke(
-        ["run", "--select", "+path:models/marts"], home=current_home(), role="transformer"
-    )
+    nodes, failure = dbt._invoke(["run", "--select", "+path:models/marts"], home=current_home(), role="transformer")
     results = [dbt._node_result("marts", node) for node in nodes]
     dbt._record(results)
-    assert failure is None and all(result.is_good for result in results), [r for r in results if not r.is_good]
+    assert failure is None
+    assert all(result.is_good for result in results), [result for result in results if not result.is_good]
     dbt.run_operation("publish", {"layer": "marts"})
     complete_night()
 

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import pandas as pd
-
 from tests.integration.warehouse.random_shop import (
     BUSINESS_ZONE,
     CATEGORY_LINES,
@@ -39,6 +38,16 @@ CENT = Decimal("0.01")
 def business_date(instant: str) -> date:
     """The shop's date of an ISO instant."""
     return datetime.fromisoformat(instant).astimezone(BUSINESS_ZONE).date()
+
+
+def changed_at(row: dict[str, Any]) -> float:
+    """When a version was made, as seconds; a version without a date is the oldest."""
+    return datetime.fromisoformat(row["updated_at"]).timestamp() if row["updated_at"] else float("-inf")
+
+
+def is_seen(row: dict[str, Any], as_of_date: date) -> bool:
+    """Whether a version was made by a day."""
+    return not row["updated_at"] or business_date(row["updated_at"]) <= as_of_date
 
 
 @dataclass
@@ -82,19 +91,9 @@ class Oracle:
             return []
         for _, versions in self._landed[table].groupby(KEYS[table], sort=True):
             records = versions.to_dict("records")
-            seen = [row for row in records if not row["updated_at"] or business_date(row["updated_at"]) <= self.as_of_date]
-            if seen:
-                best = max(row["updated_at"] and datetime.fromisoformat(row["updated_at"]).timestamp() or 0 for row in seen)
-                candidates = [
-                    row
-                    for row in seen
-                    if (row["updated_at"] and datetime.fromisoformat(row["updated_at"]).timestamp() or 0) == best
-                ]
-            else:
-                first = min(datetime.fromisoformat(row["updated_at"]).timestamp() for row in records)
-                candidates = [
-                    row for row in records if datetime.fromisoformat(row["updated_at"]).timestamp() == first
-                ]
+            seen = [row for row in records if is_seen(row, self.as_of_date)]
+            moment = max(map(changed_at, seen)) if seen else min(map(changed_at, records))
+            candidates = [row for row in seen or records if changed_at(row) == moment]
             chosen.append(candidates[-1])
         return chosen
 
@@ -118,9 +117,7 @@ class Oracle:
 
     @cached_property
     def _unit_costs(self) -> dict[str, Decimal]:
-        return {
-            row["product_id"]: Decimal(row["unit_cost"]) for row in self._visible("products") if row["unit_cost"]
-        }
+        return {row["product_id"]: Decimal(row["unit_cost"]) for row in self._visible("products") if row["unit_cost"]}
 
     @cached_property
     def orders(self) -> dict[str, dict[str, Any]]:

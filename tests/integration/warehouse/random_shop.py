@@ -293,9 +293,7 @@ def land(shop: RandomShop, nights: Sequence[int], landing: Path) -> None:
 
 def definition_files() -> dict[str, str]:
     """The definitions of the shop as files of a workspace."""
-    lines = "".join(
-        f"{line},{line},{frequency},{days},30,2020-01-01\n" for line, (frequency, days) in LINES.items()
-    )
+    lines = "".join(f"{line},{line},{frequency},{days},30,2020-01-01\n" for line, (frequency, days) in LINES.items())
     categories = "".join(f"{category},{line},2020-01-01\n" for category, line in CATEGORY_LINES.items())
     rates = "".join(f"EUR,{day},{rate}\n" for day, rate in EXCHANGE_RATES.items())
     return {

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-
-from recall.ingest.load import load_landing
-from recall.warehouse.definitions import load_definitions
 from tests.integration.warehouse.nights import digests, run_models
 from tests.integration.warehouse.oracle import Oracle
 from tests.integration.warehouse.random_shop import FIRST_NIGHT, NIGHT_COUNT, RandomShop, definition_files, land
 
+from recall.ingest.load import load_landing
+from recall.warehouse.definitions import load_definitions
+
 if TYPE_CHECKING:
     import psycopg
-
-    from recall.domain.workspace import Workspace
     from tests.conftest import Warehouse, WorkspaceFactory
 
 

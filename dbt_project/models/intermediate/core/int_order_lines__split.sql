@@ -180,8 +180,8 @@ select
     ordered_date,
     is_valid,
     is_replaced,
-    net_amount,
-    refunded_amount,
-    cost_amount,
-    {{ contribution('net_amount', 'refunded_amount', 'cost_amount') }} as contribution_amount
+    {{ plain_amount('net_amount') }} as net_amount,
+    {{ plain_amount('refunded_amount') }} as refunded_amount,
+    {{ plain_amount('cost_amount') }} as cost_amount,
+    {{ plain_amount(contribution('net_amount', 'refunded_amount', 'cost_amount')) }} as contribution_amount
 from final
