@@ -132,14 +132,16 @@ def preload() -> None:
         importlib.import_module(module)
 
 
-def scrub(message: str) -> str:
+def scrub(message: str, *, names_are_quoted: bool = True) -> str:
     """Takes the values of rows out of a database's message.
 
     PostgreSQL quotes the offending row in DETAIL and CONTEXT lines and the offending text after "invalid input
     syntax"; those may hold what a person wrote or who they are.
 
     Args:
-        message: A message of dbt or PostgreSQL, of any number of lines.
+        message: A message of dbt, PostgreSQL or another engine, of any number of lines.
+        names_are_quoted: True where quotes stand around names, as in PostgreSQL's messages; False where they may
+            stand around anything, and all that is quoted is taken out.
 
     Returns:
         The message on one line, values replaced by an ellipsis.
@@ -150,6 +152,8 @@ def scrub(message: str) -> str:
         if line.strip() and not re.match(r"\s*(DETAIL|CONTEXT|LINE \d+|\^|compiled code at)", line)
     ]
     text = " ".join(line for line in kept if set(line) != {"^"})
+    if not names_are_quoted:
+        return re.sub(r"\"[^\"]*\"|'[^']*'", '"..."', text)
     text = re.sub(r"(invalid input syntax for [\w ]+?: )\".*?\"", r'\1"..."', text)
     return re.sub(r"((?:out of range|malformed [\w ]+ literal)[\w ]*: )\".*?\"", r'\1"..."', text)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+ENGINES = frozenset({"psycopg", "psycopg2", "sqlalchemy", "duckdb", "pyarrow", "adbc_driver_manager"})
+"""Packages whose errors quote what they choked on."""
 PATIENCE = timedelta(minutes=10)
 """How long a task on Airflow waits for a task of another run; then it fails and is tried again."""
 SHARED_LEASE = timedelta(seconds=20)
@@ -87,12 +89,15 @@ class RecallOperator(BaseOperator):
         return result
 
     def _work_in(self, context: Context, progress: Progress) -> dict[str, Any]:
-        """Finds the run's order and works on it; a database's error loses the values of rows before it is logged."""
+        """Finds the run's order and works on it; an engine's error loses the values of rows before it is logged."""
         try:
             return self.work(_request(context), progress)
-        except psycopg.Error as error:
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in ENGINES:
+                raise
             raise RecallError(
-                f"{self.task_id}: the database refused: {scrub(str(error))}", next_command="recall doctor"
+                f"{self.task_id}: {type(error).__name__}: {scrub(str(error), names_are_quoted=_is_postgres(error))}",
+                next_command="recall doctor",
             ) from None
 
 
@@ -121,6 +126,11 @@ class AnnounceOperator(RecallOperator):
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Does nothing: the announcement is the event itself."""
         return {}
+
+
+def _is_postgres(error: Exception) -> bool:
+    """Whether quotes in an error's text stand around names of tables and constraints rather than around values."""
+    return isinstance(error, psycopg.Error)
 
 
 def _request(context: Context) -> NightRequest:

@@ -34,6 +34,13 @@ def test_scrub_keeps_what_failed_and_drops_the_value(raw: str, kept: str, gone: 
     assert gone not in scrub(raw)
 
 
+def test_scrub_of_an_engine_that_quotes_anything_drops_all_that_is_quoted() -> None:
+    raw = "Conversion Error: Could not convert string 'ann@x.example' to INT32 in column \"user_id\""
+    assert scrub(raw, names_are_quoted=False) == (
+        'Conversion Error: Could not convert string "..." to INT32 in column "..."'
+    )
+
+
 @pytest.mark.parametrize("kind", [RecallError, UsageError, GateBlocked])
 def test_error_that_crosses_the_rest_interface_keeps_class_text_and_exit_code(kind: type[RecallError]) -> None:
     restored = restore_error(describe_error(kind("orders.csv is cut", next_command="recall load")))
