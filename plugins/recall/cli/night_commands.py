@@ -124,8 +124,10 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        reason = "asked to end" if isinstance(error, foreground.Interrupted) else "interrupted"
-        errors().print(f"{reason}: nothing half-done is served; the same command starts again where it must.")
+        if isinstance(error, foreground.Detached):
+            errors().print(f"no longer followed: the run goes on at {error.address}", soft_wrap=True)
+        else:
+            errors().print("interrupted: nothing half-done is served; the same command starts again where it must.")
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -51,10 +51,13 @@ def follow_chain(
     with client(server) as api:
         body = {"logical_date": None, "conf": {**order, "stop_after": dag_ids[-1], "is_followed": True}}
         run_id = str(_post(api, f"/dags/{dag_ids[0]}/dagRuns", body)["dag_run_id"])
-        for position, dag_id in enumerate(dag_ids):
-            _follow_run(api, server, dag_id, run_id, progress, results)
-            if position + 1 < len(dag_ids):
-                run_id = _triggered_run(api, dag_id, run_id, dag_ids[position + 1])
+        try:
+            for position, dag_id in enumerate(dag_ids):
+                _follow_run(api, server, dag_id, run_id, progress, results)
+                if position + 1 < len(dag_ids):
+                    run_id = _triggered_run(api, dag_id, run_id, dag_ids[position + 1])
+        except KeyboardInterrupt as error:
+            raise foreground.Detached(f"{server.address}/dags/{dag_id}/runs/{run_id}") from error
     return results
 
 

@@ -48,6 +48,18 @@ class Interrupted(KeyboardInterrupt):
         self.signal_number = signal_number
 
 
+class Detached(KeyboardInterrupt):
+    """Whoever followed a run on Airflow stopped looking; the run goes on.
+
+    Args:
+        address: Where a browser shows the run.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 @dataclass
 class ForegroundRun:
     """What the tasks of a foreground run share with the command that started it.
