@@ -339,7 +339,10 @@ DEFINITION_FILES = (
     ),
     DefinitionFile(
         "sources",
-        (choice("table", [table.name for table in TABLES], database_name="table_name"), whole("max_silent_days", least=0)),
+        (
+            choice("table", [table.name for table in TABLES], database_name="table_name"),
+            whole("max_silent_days", least=0),
+        ),
         key=("table",),
         may_be_empty=True,
     ),

@@ -97,7 +97,7 @@ def shares(bars: Sequence[Share], *, description: str) -> str:
     """
     with _figure(height=0.55 + 0.34 * len(bars)) as (figure, axes):
         values = [bar.part / bar.whole for bar in bars]
-        top = max(max(values) * 1.75, 0.05)
+        top = max(max(values) * 2.05, 0.05)
         positions = range(len(bars))
         axes.barh(positions, [top] * len(bars), color="#f4f6f7", height=0.66)
         axes.barh(positions, values, color=ACCENT, height=0.66)
@@ -228,7 +228,7 @@ def _figure(*, height: float) -> Iterator[tuple[Figure, Axes]]:
 
 
 def _day_number(day: date) -> int:
-    """matplotlib counts days from 1970."""
+    """Matplotlib counts days from 1970."""
     return (day - date(1970, 1, 1)).days
 
 
