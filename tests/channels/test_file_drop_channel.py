@@ -16,6 +16,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
+from tests.support.sftp_peer import SftpPeer
 
 from recall.channels.contract import Batch, ChannelUnavailable, FileDelivery, Message, Settings
 from recall.channels.file_drop_channel import FileDropDelivery, FolderPlace, formula_safe, open_file_drop
@@ -223,6 +224,66 @@ def test_sftp_server_with_another_host_key_gets_nothing(ssh_server: SshServer, t
         way.deliver(batch("Main Street 1"))
 
     assert not ssh_server.folder.exists()
+
+
+@pytest.fixture
+def sftp_peer(tmp_path: Path) -> Iterator[SftpPeer]:
+    root = tmp_path / "server"
+    root.mkdir()
+    with SftpPeer(root) as peer:
+        yield peer
+
+
+def test_file_over_the_sftp_protocol_arrives_and_is_replaced_when_delivered_again(
+    sftp_peer: SftpPeer, tmp_path: Path
+) -> None:
+    with open_file_drop(Settings("gift", sftp_peer.environment(), tmp_path)) as way:
+        first = way.deliver(batch("Main Street 1", "Main Street 2"))
+        second = way.deliver(batch("Main Street 1"))
+
+    assert (first.verdict, second.verdict) == ("accepted", "accepted")
+    files = sorted((sftp_peer.root / "drop" / "gift").iterdir())
+    assert [path.suffix for path in files] == [".csv", ".json"]
+    assert len(rows(files[0])) == 1
+
+
+def test_sftp_connection_cut_before_the_first_rename_leaves_no_file_under_its_name(
+    sftp_peer: SftpPeer, tmp_path: Path
+) -> None:
+    sftp_peer.cuts_before_rename = True
+    with open_file_drop(Settings("gift", sftp_peer.environment(), tmp_path)) as way:
+        answer = way.deliver(batch("Main Street 1"))
+
+    # Seen from here the name may have been given; the next run puts the same file there.
+    assert answer.verdict == "ambiguous"
+    assert {path.suffix for path in (sftp_peer.root / "drop" / "gift").iterdir()} == {".part"}
+
+
+def test_sftp_connection_cut_after_the_first_rename_is_ambiguous(sftp_peer: SftpPeer, tmp_path: Path) -> None:
+    sftp_peer.cuts_after_rename = True
+    with open_file_drop(Settings("gift", sftp_peer.environment(), tmp_path)) as way:
+        answer = way.deliver(batch("Main Street 1"))
+
+    assert answer.verdict == "ambiguous"
+
+
+@pytest.mark.parametrize("reason", ["wrong_host_key", "credentials_refused"])
+def test_sftp_server_that_is_a_stranger_or_refuses_us_gets_nothing(
+    sftp_peer: SftpPeer, tmp_path: Path, reason: str
+) -> None:
+    environment = sftp_peer.environment()
+    if reason == "wrong_host_key":
+        environment["RECALL_FILE_DROP_HOST_KEY"] = f"ssh-rsa {paramiko.RSAKey.generate(2048).get_base64()}"
+    else:
+        environment["RECALL_FILE_DROP_URL"] = environment["RECALL_FILE_DROP_URL"].replace("let", "do%20not%20let")
+
+    with (
+        pytest.raises(ChannelUnavailable, match=reason),
+        open_file_drop(Settings("gift", environment, tmp_path)) as way,
+    ):
+        way.deliver(batch("Main Street 1"))
+
+    assert list(sftp_peer.root.iterdir()) == []
 
 
 def test_sftp_server_that_is_not_there_stops_the_channel(tmp_path: Path) -> None:
