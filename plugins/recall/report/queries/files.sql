@@ -1,7 +1,6 @@
 -- One row per table of the landing folder: where the records of its files are now.
 select
     table_name,
-    sum(case when state = 'loaded' then 1 else 0 end) as file_count,
     sum(case when state = 'rejected' then 1 else 0 end) as rejected_count,
     sum(case when state = 'accepted' then 1 else 0 end) as accepted_count,
     sum(case when state = 'loaded' then row_count else 0 end) as row_count,
