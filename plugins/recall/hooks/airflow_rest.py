@@ -92,8 +92,7 @@ def _follow_run(
                 raise foreground.restore_error(described)
         elif task["state"] == "success":
             value = _xcom(api, f"{where}/return_value", index)
-            if isinstance(value, dict):
-                results.setdefault(task["task_id"], []).append(value)
+            results.setdefault(task["task_id"], []).append(value if isinstance(value, dict) else {"value": value})
     if state != "success":
         raise RecallError(
             f"{dag_id} failed: {server.address}/dags/{dag_id}/runs/{run_id}", next_command="recall doctor"
