@@ -1,0 +1,1 @@
+"""How fast visits come in, and how much memory the loader takes."""
