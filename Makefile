@@ -35,13 +35,13 @@ lint: setup ## ruff, mypy and sqlfluff, without changing a file
 	.venv/bin/ruff check . || status=1; \
 	.venv/bin/ruff format --check . || status=1; \
 	.venv/bin/mypy || status=1; \
-	.venv/bin/sqlfluff lint --processes 2 --disable-progress-bar $(SQL) || status=1; \
+	PYTHONWARNINGS=ignore .venv/bin/sqlfluff lint --processes 2 --disable-progress-bar $(SQL) || status=1; \
 	exit $$status
 
 format: setup ## let ruff and sqlfluff mend what they can mend
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
-	@.venv/bin/sqlfluff fix --processes 2 --disable-progress-bar $(SQL)
+	@PYTHONWARNINGS=ignore .venv/bin/sqlfluff fix --processes 2 --disable-progress-bar $(SQL)
 
 bench: setup ## measure the loader on made-up visits, as a table (minutes, several GB of disk)
 	@.venv/bin/python -m bench.ingest

@@ -5,6 +5,7 @@ name, and all of them below `recall`, as dbt offers them. They are rendered as d
 is false, no relation exists yet, and no query is run.
 """
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,6 +60,10 @@ def _callable(macro: Any) -> Any:
     return call
 
 
+# sqlfluff runs this module anew for each file that it lints; the macros are read once per process.
+_KEPT_AS = "_macros_of_the_dbt_project"
+
+
 def _load() -> dict[str, Any]:
     loaded: dict[str, Any] = {}
     nothing = _Nothing()
@@ -87,6 +92,8 @@ def _load() -> dict[str, Any]:
     return loaded
 
 
-_macros = _load()
+if _KEPT_AS not in sys.modules:
+    sys.modules[_KEPT_AS] = SimpleNamespace(macros=_load())  # type: ignore[assignment]  # only kept, never imported
+_macros = sys.modules[_KEPT_AS].macros
 recall = SimpleNamespace(**_macros)
 globals().update(_macros)
