@@ -1,4 +1,6 @@
 -- One row per business line in force on the as-of date, and the reserved line any.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 lines as (

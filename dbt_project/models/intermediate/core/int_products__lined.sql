@@ -1,5 +1,5 @@
 -- One row per product: the line that its category belongs to.
-{{ config(materialized='stable_view', on_incompatible_change='replace') }}
+{{ config(post_hook='{{ analyze(this) }}') }}
 
 with
 
