@@ -20,6 +20,7 @@ from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
 
 from recall.domain.workspace import load_workspace
+from recall.hooks import dbt
 from recall.hooks.dbt import build_layer, run_operation
 from recall.hooks.night import prepare_night
 from recall.ingest.load import load_landing
@@ -215,3 +216,16 @@ def test_every_column_of_the_public_tables_is_described(
             " and col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) is null"
         ).fetchall()
     assert undescribed == []
+
+
+def test_hand_worked_unit_tests_of_all_models_pass(
+    nights: dict[date, Served], module_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # They judge the code, not a night's rows, so no night runs them; they only need the models' relations.
+    assert nights
+    monkeypatch.setenv("RECALL_HOME", str(module_warehouse.home.root))
+    nodes, failure = dbt._invoke(["test", "--selector", "unit_tests"], home=module_warehouse.home, role="transformer")
+    results = {node.node.name: (str(node.status), node.message) for node in nodes}
+    assert failure is None
+    assert len(results) > 10
+    assert {status for status, _ in results.values()} == {"pass"}, results
