@@ -27,6 +27,7 @@ from recall.warehouse.connection import connect
 EXAMPLE_DIR = PROJECT_ROOT / "examples" / "complete_journey"
 FIRST_NIGHT = date(2017, 12, 30)
 SECOND_NIGHT = date(2017, 12, 31)
+SELECTED_DATE = SECOND_NIGHT + timedelta(days=1)
 
 Row = Mapping[str, Any]
 Show = Callable[[str], object]
@@ -78,8 +79,17 @@ class _NightRun:
     seconds: float
     results: Mapping[str, Sequence[Mapping[str, Any]]]
 
-    def total(self, task_id: str, count: str) -> int:
-        """Adds up one count over the results of a task."""
+    @property
+    def loaded_count(self) -> int:
+        """Rows that this night loaded."""
+        return self._total("load_files", "loaded_count")
+
+    @property
+    def sent_count(self) -> int:
+        """Messages and lines of files that this night delivered."""
+        return self._total("export_channel", "newly_sent_count")
+
+    def _total(self, task_id: str, count: str) -> int:
         return sum(int(result.get(count) or 0) for result in self.results.get(task_id, []))
 
 
@@ -187,47 +197,20 @@ def _findings(
     home: Home,
 ) -> Iterator[str]:
     """Tells what the warehouse holds now and what this call added to it."""
-    sizes = _rows(connection, "demo_findings")[0]
-    redeemed = _rows(connection, "demo_redemptions")
-    lines = _rows(connection, "demo_lines")
+    yield ""
+    yield from _loaded(_rows(connection, "demo_findings")[0], conversion)
+    yield from _outcomes(_rows(connection, "demo_redemptions"))
+    yield ""
+    yield from _lines(_rows(connection, "demo_lines"))
+    yield ""
     layers = _rows(connection, "demo_layers")
-    audience = _rows(connection, "demo_audience", selected_date=SECOND_NIGHT + timedelta(days=1))
-    sends = _rows(connection, "demo_sends")
-
-    yield ""
-    yield (
-        f"Loaded      {sizes['order_count']:,} orders ({sizes['item_count']:,} lines) of"
-        f" {sizes['household_count']:,} households; {sizes['touch_count']:,} touches of"
-        f" {sizes['campaign_count']} campaigns, {sizes['redemption_count']:,} redemptions;"
-        f" {sizes['quarantined_count']:,} rows set aside"
-    )
-    moved = conversion.trap_counts["lines whose UTC date is not the shop's date"]
-    yield f"Calendar    {moved:,} lines have another date in New York than in UTC; the shop's date counts"
-    total = {name: sum(row[name] for row in redeemed) for name in ("redeemed_count", "member_count")}
-    by_arm = ", ".join(f"{row['arm_code']} {row['redeemed_count']:,}/{row['member_count']:,}" for row in redeemed)
-    yield f"Outcomes    {total['redeemed_count']:,} of {total['member_count']:,} touches redeemed ({by_arm})"
-    yield f"            effect of these campaigns: not estimable, {redeemed[0]['reasons']}"
-    yield ""
-    yield f"{'line':28} {'customers':>10} {'churned':>10} {'share':>7}   {'lapse after':>11}"
-    for row in lines:
-        share = row["churned_count"] / row["customer_count"]
-        yield (
-            f"{row['line_name']:28} {row['customer_count']:>10,} {row['churned_count']:>10,} {share:>7.1%}"
-            f"   {row['lapse_days']:>6} days"
-        )
-    yield ""
     yield "Layers      " + ", ".join(f"{row['layer_name']} {row['episode_count']:,}" for row in layers)
-    for kind, title in (("member", "Audience"), ("held out", "Held out"), ("excluded", "Left out")):
-        parts = [f"{row['code'].replace('_', ' ')} {row['row_count']:,}" for row in audience if row["kind"] == kind]
-        total_count = sum(row["row_count"] for row in audience if row["kind"] == kind)
-        detail = f": {', '.join(parts)}" if parts else ""
-        yield f"{title:11} {total_count:,} for {SECOND_NIGHT + timedelta(days=1)}{detail}"
+    yield from _audience(_rows(connection, "demo_audience", selected_date=SELECTED_DATE))
+    sends = _rows(connection, "demo_sends")
     by_state = ", ".join(f"{row['channel']} {row['state']} {row['send_count']:,}" for row in sends)
     yield f"Sends       {by_state or 'none'} (all nights)"
     yield ""
-    for run in runs:
-        loaded, sent = run.total("load_files", "loaded_count"), run.total("export_channel", "newly_sent_count")
-        yield f"This run    night of {run.as_of_date}: {run.seconds:.1f} s, loaded {loaded:,} rows, sent {sent:,}"
+    yield from _this_run(runs)
     yield f"Mail        {peer.folder}"
     yield f"Files       {home.outbox_dir}"
     yield f"Report      {home.reports_dir / f'recall_{SECOND_NIGHT}.html'}"
@@ -236,6 +219,52 @@ def _findings(
     yield f"       recall why {_rows(connection, 'demo_example_user')[0]['user_id']}"
     yield '       recall sql "select layer_code, count(*) from marts.fct_recall_layers group by 1 order by 2"'
     yield f"       recall plan --as-of {SECOND_NIGHT}"
+
+
+def _loaded(sizes: Row, conversion: Any) -> Iterator[str]:
+    yield (
+        f"Loaded      {sizes['order_count']:,} orders ({sizes['item_count']:,} lines) of"
+        f" {sizes['household_count']:,} households; {sizes['touch_count']:,} touches of"
+        f" {sizes['campaign_count']} campaigns, {sizes['redemption_count']:,} redemptions;"
+        f" {sizes['quarantined_count']:,} rows set aside"
+    )
+    moved = conversion.trap_counts["lines whose UTC date is not the shop's date"]
+    yield f"Calendar    {moved:,} lines have another date in New York than in UTC; the shop's date counts"
+
+
+def _outcomes(arms: Sequence[Row]) -> Iterator[str]:
+    redeemed, touched = (sum(row[name] for row in arms) for name in ("redeemed_count", "member_count"))
+    by_arm = ", ".join(f"{row['arm_code']} {row['redeemed_count']:,}/{row['member_count']:,}" for row in arms)
+    yield f"Outcomes    {redeemed:,} of {touched:,} touches redeemed ({by_arm})"
+    yield f"            effect of these campaigns: not estimable, {arms[0]['reasons']}"
+
+
+def _lines(lines: Sequence[Row]) -> Iterator[str]:
+    yield f"{'line':28} {'customers':>10} {'churned':>10} {'share':>7}   {'lapse after':>11}"
+    for row in lines:
+        share = row["churned_count"] / row["customer_count"]
+        yield (
+            f"{row['line_name']:28} {row['customer_count']:>10,} {row['churned_count']:>10,} {share:>7.1%}"
+            f"   {row['lapse_days']:>6} days"
+        )
+
+
+def _audience(parts: Sequence[Row]) -> Iterator[str]:
+    for kind, title in (("member", "Audience"), ("held out", "Held out"), ("excluded", "Left out")):
+        mine = [row for row in parts if row["kind"] == kind]
+        listed = ", ".join(f"{row['code'].replace('_', ' ')} {row['row_count']:,}" for row in mine)
+        total = sum(row["row_count"] for row in mine)
+        yield f"{title:11} {total:,} for {SELECTED_DATE}{': ' if listed else ''}{listed}"
+
+
+def _this_run(runs: Sequence[_NightRun]) -> Iterator[str]:
+    for run in runs:
+        yield (
+            f"This run    night of {run.as_of_date}: {run.seconds:.1f} s,"
+            f" loaded {run.loaded_count:,} rows, sent {run.sent_count:,}"
+        )
+    if not any(run.loaded_count or run.sent_count for run in runs):
+        yield "            nothing new was delivered, and everybody selected was served before"
 
 
 def _rows(connection: psycopg.Connection, query: str, **values: object) -> list[Row]:
