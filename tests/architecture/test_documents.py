@@ -62,6 +62,13 @@ def test_decisions_are_numbered_without_a_gap_and_have_their_parts() -> None:
         assert headings == ["Context", "Choice", "Consequences"], path.name
 
 
+def test_decisions_index_lists_every_decision() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = LINK.findall((folder / "README.md").read_text(encoding="utf-8"))
+
+    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
+
+
 def test_readme_lists_exactly_the_commands_that_exist() -> None:
     from typer.main import get_command
 
