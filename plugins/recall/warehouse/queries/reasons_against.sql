@@ -27,33 +27,37 @@ consents as (
         on families.user_id = consents.user_id and asked.channel = consents.channel
     order by
         families.audience_id asc, families.survivor_id asc, consents.changed_at desc, consents.is_opted_in asc
+),
+
+judged as (
+    select
+        audience_id,
+        bool_or(not is_opted_in) as is_refused,
+        bool_or(is_opted_in) filter (where is_own) as is_opted_in
+    from consents
+    group by audience_id
+),
+
+default_consents as (
+    select distinct on (days.channel, days.selected_date)
+        days.channel,
+        days.selected_date,
+        channels.default_consent
+    from (select distinct channel, selected_date from asked) as days
+    inner join definitions.channels as channels on days.channel = channels.channel
+    order by
+        days.channel asc,
+        days.selected_date asc,
+        case when channels.valid_from < days.selected_date then 0 else 1 end,
+        case when channels.valid_from < days.selected_date then channels.valid_from end desc,
+        channels.valid_from asc
 )
 
 select
     asked.audience_id,
     case
-        when exists (
-            select from consents
-            where consents.audience_id = asked.audience_id and not consents.is_opted_in
-        ) then 'no_consent'
-        when not coalesce(
-            (
-                select consents.is_opted_in
-                from consents
-                where consents.audience_id = asked.audience_id and consents.is_own
-            ),
-            (
-                select channels.default_consent
-                from definitions.channels as channels
-                where channels.channel = asked.channel
-                order by
-                    case when channels.valid_from < asked.selected_date then 0 else 1 end,
-                    case when channels.valid_from < asked.selected_date then channels.valid_from end desc,
-                    channels.valid_from
-                limit 1
-            ),
-            false
-        ) then 'no_consent'
+        when judged.is_refused then 'no_consent'
+        when not coalesce(judged.is_opted_in, default_consents.default_consent, false) then 'no_consent'
         when not exists (
             select from pii.user_contact_points as points
             where points.user_id = asked.user_id and points.contact_id = asked.contact_id
@@ -87,3 +91,6 @@ select
         ) then 'already_sent'
     end as reason_code
 from asked
+left join judged on asked.audience_id = judged.audience_id
+left join default_consents
+    on asked.channel = default_consents.channel and asked.selected_date = default_consents.selected_date
