@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,9 +14,9 @@ from collections.abc import Callable, Iterator
 import httpx
 import psutil
 import pytest
-from tests.integration.airflow.conftest import EPISODES, Shop
+from tests.integration.airflow.conftest import Shop
 
-from recall.hooks import airflow_rest, foreground, supervisor
+from recall.hooks import airflow_rest, airflow_settings, foreground, supervisor
 
 Recall = Callable[..., int]
 
@@ -33,14 +35,15 @@ def interrupted_night(shop: Shop) -> str:
     shown = []
     for line in process.stdout:
         shown.append(line)
-        if "prepare the night" in line:
+        if "expected sources" in line:
             break
-    time.sleep(0.5)
+    time.sleep(1)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "".join(shown)
-    assert shop.rows("select state from control.builds") == [("running",)]
-    assert (shop.warehouse.home.airflow_dir / "foreground" / "run.db").is_file()
-    return "build_staging"
+    database = airflow_settings.foreground_database(airflow_settings.foreground_dir(shop.warehouse.home))
+    with contextlib.closing(sqlite3.connect(database)) as metadata:
+        (left,) = metadata.execute("select task_id from task_instance where state = 'running'").fetchall()
+    return str(left[0])
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,10 @@ def _runs(server: supervisor.Server) -> list[str]:
     return [f"{run['dag_id']} {run['state']}" for run in runs]
 
 
-def test_scheduler_started_after_a_killed_foreground_night_takes_up_nothing(server: supervisor.Server) -> None:
+def test_scheduler_started_after_a_killed_foreground_night_takes_up_nothing(
+    interrupted_night: str, server: supervisor.Server
+) -> None:
+    assert interrupted_night == "gate_raw"
     # Time enough for the scheduler's loop, which looks for runs every second, and for its first 03:30.
     time.sleep(5)
     assert _runs(server) == []
@@ -79,26 +85,31 @@ def test_server_asks_for_a_login_and_listens_to_this_machine_only(server: superv
     assert listening == {"127.0.0.1"}
 
 
-def test_nightly_while_airflow_is_up_is_triggered_there_and_waited_for(
+def test_load_while_airflow_is_up_is_triggered_there_and_waited_for(
     shop: Shop, server: supervisor.Server, recall: Recall, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert recall("nightly", "--as-of", "2024-02-25", "--no-export") == 0
-    assert shop.served_day() == "2024-02-25"
-    assert shop.episodes() == EPISODES
-    assert "Loaded " in capsys.readouterr().out
-    # The chain stops where it was asked to: nothing was exported.
-    assert sorted(_runs(server)) == ["build_warehouse success", "ingest_raw success"]
+    shop.deliver("users/2024-03.csv", "user_id,registered_at\ncat,2024-03-01\n")
+    assert recall("load") == 0
+    assert "Loaded 1 of 1 rows from 1 new files" in capsys.readouterr().out
+    assert shop.rows("select user_id from raw.users order by 1") == [("ann",), ("bob",), ("cat",)]
+    # The chain stops where it was asked to: nothing was built.
+    assert _runs(server) == ["ingest_raw success"]
 
 
-def test_blocked_gate_on_airflow_reaches_the_command_with_its_exit_code(
+def test_day_of_a_night_on_airflow_travels_along_the_chain_and_a_refusal_comes_back_with_its_exit_code(
     shop: Shop, server: supervisor.Server, recall: Recall, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shop.deliver("orders/2024-03.csv", "order_id,user_id,net_amount\no4,bob,5.00\n")
-    assert recall("load") == 3
+    with shop.warehouse.connect() as connection:
+        connection.execute(
+            "insert into control.builds (as_of_date, previous_load_id, load_id, definitions_version, code_version,"
+            " is_full_rebuild, state, published_at) values ('2024-03-09', 0, 1, 'v', 'c', true, 'complete', now())"
+        )
+    assert recall("nightly", "--as-of", "2024-03-08") == 3
     error = capsys.readouterr().err
-    assert "orders/2024-03.csv" in error
-    assert "ordered_at" in error
-    assert shop.served_day() == "2024-02-25"
+    # Only the second DAG of the chain can know both days.
+    assert "the marts serve 2024-03-09" in error
+    assert "a build for 2024-03-08" in error
+    assert sorted(_runs(server)) == ["build_warehouse failed", "ingest_raw success", "ingest_raw success"]
 
 
 def test_process_that_dies_is_started_again(server: supervisor.Server) -> None:
