@@ -18,6 +18,7 @@ from recall.domain.errors import UsageError
 from recall.domain.home import current_home
 from recall.domain.workspace import load_workspace
 from recall.hooks import foreground
+from recall.warehouse.connection import connect
 
 INTERRUPTED = 130
 
@@ -42,7 +43,8 @@ def load(
     conf = {"landing": str(landing.resolve()) if landing else None, "accept": list(accept or [])}
     results = run_chain(None, dag_ids=("ingest_raw",), conf=conf)
     show_load(results)
-    show_next("recall nightly --as-of 2026-01-31")
+    last_day = _last_order_day()
+    show_next(f"recall nightly --as-of {last_day}" if last_day else "recall status")
 
 
 def nightly(
@@ -186,6 +188,17 @@ def show_report(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """
     for summary in results.get("write_report", []):
         output().print(f"Report: {summary['path']}", soft_wrap=True)
+
+
+def _last_order_day() -> date | None:
+    """Returns the business day of the newest order, which is the latest day that a night makes sense for."""
+    with connect("auditor") as database:
+        row = database.execute(
+            "select cast(max(ordered_at) at time zone %s as date) from raw.orders",
+            (load_workspace().business_time_zone,),
+        ).fetchone()
+    day: date | None = row[0] if row else None
+    return day
 
 
 def _approve(day: date) -> None:
