@@ -1,5 +1,5 @@
 {#
-    The statistics of an effect, one macro per formula (definitions: docs/definitions.md). Arguments are SQL
+    The statistics of an effect, one macro per formula (docs/outcomes.md). Arguments are SQL
     expressions of type numeric. All of them are null-safe: a missing argument gives a missing result.
 #}
 
