@@ -533,3 +533,19 @@ def test_template_that_breaks_on_one_member_does_not_stop_the_others(warehouse: 
         assert peer.log.receivers == ["bob@example.com"]
     assert world.sends()["ann"] == ("failed", "not_renderable")
     assert_adds_up(summary)
+
+
+def test_logs_and_errors_of_an_export_carry_no_contact(
+    world: SendingWorld, smtp_peer: SmtpPeer, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.people(["ann", "bob"])
+    smtp_peer.behaviour.at_rcpt = lambda receiver: f"550 {receiver} is unknown" if receiver.startswith("ann") else None
+    caplog.set_level("DEBUG")
+
+    summary = send(smtp_peer)
+
+    delivery_lines = [record.getMessage() for record in caplog.records if record.name.startswith("recall")]
+    assert any("2 members, 1 sent" in line for line in delivery_lines)
+    assert "@example.com" not in f"{delivery_lines} {summary}"
+    # What the server said about the address is not kept either.
+    assert world.sends()["ann"] == ("failed", "smtp_550")

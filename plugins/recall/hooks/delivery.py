@@ -47,7 +47,7 @@ from recall.warehouse.queries import query
 
 LEASE = timedelta(seconds=60)
 FILE_LEASES = 5
-CLAIMED_AT_ONCE = 50
+CLAIMED_AT_ONCE = 20
 FILE_ROWS = 100_000
 PASSES = 3
 SECONDS_BETWEEN_PASSES = 2.0

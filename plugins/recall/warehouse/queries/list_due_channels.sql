@@ -15,4 +15,9 @@ union
 select sends.channel
 from ledger.sends as sends
 where sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp()
+union
+select batches.channel
+from ledger.batches as batches
+inner join ledger.sends as sends on batches.batch_id = sends.batch_id
+where batches.state = 'open' and sends.state = 'unknown'
 order by channel
