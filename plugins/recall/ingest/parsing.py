@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,11 +37,14 @@ from recall.ingest.expressions import (
 from recall.ingest.landing import FileFault, LandingFile, TextFacts, read_text_facts, unify_line_ends
 from recall.ingest.records import Record, locate_records, storable
 
-MEMORY_LIMIT = "128MB"
+MEMORY_LIMIT = "96MB"
 """What DuckDB may hold before it goes to disk; more of it made no load faster."""
 
 THREADS = 2
+LONG_RECORD_MEMORY_LIMIT = "512MB"
+LONG_RECORD_BYTES = 4096
 STREAM_ROWS = 10_000
+KEYS_AT_ONCE = 2_000_000
 MAX_RECORD_BYTES = 2 << 20
 MALFORMED = Rule("malformed_record", None, "")
 TOO_LONG = Rule("record_too_long", None, "")
@@ -150,20 +154,27 @@ class Parser:
         self.folder = folder
         self._file_count = 0
         self._has_contested = False
+        self._has_more_memory = False
         self._database = duckdb.connect(
+            folder / "scans.duckdb",
             config={
                 "threads": THREADS,
                 "memory_limit": MEMORY_LIMIT,
                 "temp_directory": str(folder / "spill"),
                 "autoinstall_known_extensions": False,
                 "python_enable_replacements": False,
-            }
+            },
         )
         self._run("set enable_progress_bar = false")
         self._run(f"set TimeZone = {literal(settings.source_time_zone)}")
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         return self._database.execute(statement).fetchall()
+
+    def _take_more_memory(self) -> None:
+        """Thousands of records are in memory at once; where each is long, the usual limit would not do."""
+        self._run(f"set memory_limit = '{LONG_RECORD_MEMORY_LIMIT}'")
+        self._has_more_memory = True
 
     def _drop_rejects(self) -> None:
         self._run("drop table if exists reject_errors")
@@ -206,8 +217,16 @@ class Parser:
             if promised_rows is not None and promised_rows != scan.row_count:
                 raise FileFault(f"its manifest promises {promised_rows:,} rows, but it has {scan.row_count:,}")
             set_aside = self._set_aside(source, scan, rules, max_bad_rate)
+        except duckdb.OutOfMemoryException:
+            if self._has_more_memory:
+                raise
+            self._take_more_memory()
+            shutil.rmtree(folder)
+            return self.parse(file, digest, promised_rows=promised_rows, max_bad_rate=max_bad_rate)
         except duckdb.Error as error:
             raise FileFault(f"not readable as {file.format}: {str(error).splitlines()[0]}") from error
+        if file.location.stat().st_size > LONG_RECORD_BYTES * scan.row_count:
+            self._take_more_memory()
         extras = tuple(sorted(name for name in source.columns if not self.table.has(name)))
         return ParsedFile(
             file=file,
@@ -233,10 +252,14 @@ class Parser:
             Number of good records whose key stands more than once.
         """
         scans = " union all ".join(f"select key_hash from {file.scan_name} where fault = 0" for file in files)
-        self._run(
-            "create or replace table contested as"
-            f" select key_hash, count(*) as record_count from ({scans}) group by key_hash having count(*) > 1"
-        )
+        self._run("create or replace table contested (key_hash ubigint, record_count bigint)")
+        # One part of the keys after the other, so that counting fifty million takes no more memory than two.
+        part_count = 1 + sum(file.split_count for file in files) // KEYS_AT_ONCE
+        for part in range(part_count):
+            self._run(
+                f"insert into contested select key_hash, count(*) from ({scans}) where key_hash % {part_count} = {part}"
+                " group by key_hash having count(*) > 1"
+            )
         ((contested_count,),) = self._run("select coalesce(sum(record_count), 0)::bigint from contested")
         self._has_contested = contested_count > 0
         return int(contested_count)
@@ -257,6 +280,7 @@ class Parser:
         if part == "contested" and not self._has_contested:
             return
         position = 0
+        line_end, separator = _text_scalar("\n"), _text_scalar("")
         for batch in self._lines(parsed, part, constants).to_arrow_reader(STREAM_ROWS):
             lines, keep = batch.column(0), batch.column(1)
             numbers = np.arange(position + 1, position + batch.num_rows + 1, dtype=np.int64)
@@ -265,7 +289,7 @@ class Parser:
             if keep.false_count:
                 lines, texts = lines.filter(keep), texts.filter(keep)
             if len(lines):
-                whole = pc.binary_join_element_wise(lines, texts, pa.scalar("\n"), pa.scalar(""))
+                whole = pc.binary_join_element_wise(lines, texts, line_end, separator)
                 yield len(whole), _bytes_of(whole)
         self._drop_rejects()
         if position != parsed.split_count:
@@ -463,9 +487,14 @@ def _record_numbers(numbers: npt.NDArray[np.int64], refused_numbers: Sequence[in
     return shifted
 
 
+# pa.array and pa.scalar import all of pandas to look at what they are given: half a second and 50 MB.
+def _text_scalar(text: str) -> pa.StringScalar:
+    data = text.encode()
+    offsets = np.array([0, len(data)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(offsets), pa.py_buffer(data)])[0]
+
+
 def _texts_of(numbers: npt.NDArray[np.int64]) -> pa.StringArray:
-    """Returns whole numbers as texts."""
-    # pa.array would import pandas to look at the numbers.
     return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)]).cast(pa.string())
 
 
