@@ -133,6 +133,16 @@ def test_compose_file_holds_no_usable_password() -> None:
     assert {key: value for key, value in values.items() if not re.search(r"\$\{\w+:(\?|-\}$)", value)} == {}
 
 
+def test_env_example_names_every_variable_that_compose_asks_for() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    asked = set(re.findall(r"\$\{(\w+)", re.sub(r"\$\$\{\w+\}", "", compose)))
+    required = set(re.findall(r"\$\{(\w+):\?", compose))
+
+    assert set(re.findall(r"^#? ?([A-Z_]+)=", example, re.MULTILINE)) >= asked
+    assert set(re.findall(r"^([A-Z_]+)=$", example, re.MULTILINE)) == required
+
+
 def test_compose_services_are_healthy_before_others_rely_on_them() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     one_shot = {
