@@ -156,7 +156,8 @@ def run_chain(
     with _signals_caught(), night_lock.hold(night_lock.this_process(purpose)) as lock:
         run = ForegroundRun(progress=watcher, lock=lock)
         with _as_current(run), _quiet(place) as log:
-            dags = _prepare_dags(place)
+            with watcher.stage("Airflow, in this process"):
+                dags = _prepare_dags(place)
             for dag_id in _in_asset_order({dag_id: dags[dag_id] for dag_id in dag_ids}):
                 _run_dag(dags[dag_id], order, run, log)
         return run.results
