@@ -215,10 +215,19 @@ def _findings(
     yield f"Files       {home.outbox_dir}"
     yield f"Report      {home.reports_dir / f'recall_{SECOND_NIGHT}.html'}"
     yield ""
-    yield "next:  recall status"
-    yield f"       recall why {_rows(connection, 'demo_example_user')[0]['user_id']}"
-    yield '       recall sql "select layer_code, count(*) from marts.fct_recall_layers group by 1 order by 2"'
-    yield f"       recall plan --as-of {SECOND_NIGHT}"
+    recall = _command()
+    yield f"next:  {recall} status"
+    yield f"       {recall} why {_rows(connection, 'demo_example_user')[0]['user_id']}"
+    yield f'       {recall} sql "select layer_code, count(*) from marts.fct_recall_layers group by 1 order by 2"'
+    yield f"       {recall} plan --as-of {SECOND_NIGHT}"
+
+
+def _command() -> str:
+    """How to type `recall` here: by its name, or by its path where the environment is not activated."""
+    if shutil.which("recall"):
+        return "recall"
+    script = Path(sys.executable).with_name("recall")
+    return str(script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script)
 
 
 def _loaded(sizes: Row, conversion: Any) -> Iterator[str]:
