@@ -125,4 +125,5 @@
     select node_name
     from last_results
     where status not in ('success', 'pass', 'warn', 'no-op')
+    order by node_name
 {% endmacro %}

@@ -15,8 +15,9 @@
     {% endif %}
     {% set nodes = published_nodes(layer) %}
     {% do refuse_stale_deltas(nodes) %}
-    {% call statement('begin', auto_begin=True) %}
-        select build_id from control.night
+    {#- dbt leaves the first BEGIN to the driver, and the driver does not send one in an operation. -#}
+    {% call statement('begin') %}
+        begin
     {% endcall %}
     {% for node in nodes %}
         {% set target_relation = relation_of(node) %}

@@ -15,6 +15,12 @@ from recall.hooks.night import complete_night, prepare_night
 
 CORE_LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "marts")
 
+MARTS_AND_WHAT_THEY_NEED = (
+    "--select", "+path:models/marts", "+path:models/intermediate",
+    "--exclude", "path:models/intermediate/outcomes", "path:models/intermediate/audiences",
+    "path:models/outcomes", "path:models/audiences",
+)  # fmt: skip
+
 
 def run_night(workspace: Workspace, as_of_date: date, *, full_refresh: bool = False) -> None:
     """Builds, tests and publishes the marts for a day, as the DAGs do.
@@ -40,7 +46,7 @@ def run_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = F
         full_refresh: True to rebuild every user.
     """
     prepare_night(workspace, as_of_date, full_refresh=full_refresh)
-    nodes, failure = dbt._invoke(["run", "--select", "+path:models/marts"], home=current_home(), role="transformer")
+    nodes, failure = dbt._invoke(["run", *MARTS_AND_WHAT_THEY_NEED], home=current_home(), role="transformer")
     results = [dbt._node_result("marts", node) for node in nodes]
     dbt._record(results)
     assert failure is None

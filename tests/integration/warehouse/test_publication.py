@@ -1,0 +1,184 @@
+"""How public tables change: in place, all together or not at all, and never under the feet of who built on them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recall.domain.errors import RecallError
+from recall.hooks import dbt
+from recall.hooks.night import complete_night, prepare_night
+from recall.warehouse.definitions import load_definitions
+
+if TYPE_CHECKING:
+    from tests.conftest import Warehouse, WorkspaceFactory
+
+    from recall.domain.workspace import Workspace
+
+LINES = "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\nall,Everything,high,30,30,2000-01-01\n"
+CHANGED_USERS = "select 'ann' as user_id, cast('2024-01-01' as date) as replace_from_date"
+CONTRACT = """
+version: 2
+models:
+  - name: {name}
+    description: One row per user.
+    constraints: [{{type: primary_key, columns: [user_id]}}]
+    columns:
+      - {{name: user_id, data_type: text, description: Who., constraints: [{{type: not_null}}]}}
+      - {{name: thing_count, data_type: {type}, description: Things., constraints: [{{type: not_null}}]}}
+"""
+NEW_COLUMN = "      - {name: colour, data_type: text, description: Colour., constraints: [{type: not_null}]}\n"
+
+
+@dataclass
+class Project:
+    """A dbt project with the real macros and two small published tables, and the nights that build it."""
+
+    folder: Path
+    workspace: Workspace
+    warehouse: Warehouse
+    day: date = date(2024, 5, 1)
+
+    def __post_init__(self) -> None:
+        for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+            shutil.copy(dbt.PROJECT_ROOT / "dbt_project" / name, self.folder / name)
+        shutil.copytree(dbt.PROJECT_ROOT / "dbt_project" / "macros", self.folder / "macros")
+        self.write("staging/stg_landing__things.sql", "select 1 as thing_count")
+        self.write("intermediate/int_users__changed.sql", CHANGED_USERS)
+        for name in ("things", "others"):
+            self.write(f"intermediate/int_{name}__delta.sql", "select 'ann' as user_id, 1 as thing_count")
+            self.write(
+                f"marts/fct_{name}.sql",
+                "{{ config(scope='users') }}" + f" select user_id, thing_count from {{{{ ref('int_{name}__delta') }}}}",
+            )
+            self.write(f"marts/fct_{name}.yml", CONTRACT.format(name=f"fct_{name}", type="integer"))
+
+    def write(self, name: str, text: str) -> None:
+        """Puts a file among the models."""
+        path = self.folder / "models" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def build(self, *, full_refresh: bool = False) -> None:
+        """Prepares the next night and builds its layers; nothing is published."""
+        dbt._parsed_manifests.clear()
+        prepare_night(self.workspace, self.day, full_refresh=full_refresh)
+        self.day += timedelta(days=1)
+        for layer in ("staging", "intermediate", "marts"):
+            dbt.build_layer(layer)
+
+    def publish(self) -> None:
+        """Publishes what was built."""
+        dbt.run_operation("publish", {"layer": "marts"})
+        complete_night()
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """Rows of a query, as the owner of the database sees them."""
+        with self.warehouse.connect() as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def run(self, statement: str) -> None:
+        """Runs a statement as the owner of the database."""
+        with self.warehouse.connect() as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture
+def project(
+    warehouse: Warehouse, workspace_factory: WorkspaceFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Project:
+    """The small project after its first night."""
+    workspace = workspace_factory({"definitions/business_lines.csv": LINES})
+    load_definitions(workspace)
+    folder = tmp_path / "dbt_project"
+    folder.mkdir()
+    monkeypatch.setattr(dbt, "DBT_PROJECT_DIR", folder)
+    monkeypatch.setattr(dbt, "_parsed_manifests", {})
+    project = Project(folder, workspace, warehouse)
+    project.build()
+    project.publish()
+    return project
+
+
+def test_publish_that_fails_at_one_table_changes_none(project: Project) -> None:
+    project.write("intermediate/int_others__delta.sql", "select 'ann' as user_id, 7 as thing_count")
+    twice = "select 'ann' as user_id, 7 as thing_count union all select 'ann' as user_id, 8 as thing_count"
+    project.write("intermediate/int_things__delta.sql", twice)
+    project.build()
+    with pytest.raises(RecallError, match="fct_things_pkey"):
+        project.publish()
+    assert project.rows("select thing_count from marts.fct_others") == [(1,)]
+    assert project.rows("select thing_count from marts.fct_things") == [(1,)]
+    assert project.rows("select as_of_date from control.published") == [(date(2024, 5, 1),)]
+    assert project.rows("select state from control.builds order by build_id") == [("complete",), ("running",)]
+
+
+def test_delta_night_replaces_the_rows_of_changed_users_only(project: Project) -> None:
+    project.run("insert into marts.fct_things values ('bob', 5)")
+    project.write("intermediate/int_things__delta.sql", "select 'ann' as user_id, 2 as thing_count")
+    project.build()
+    project.publish()
+    assert project.rows("select * from marts.fct_things order by 1") == [("ann", 2), ("bob", 5)]
+    assert project.rows("select as_of_date from control.published") == [(date(2024, 5, 2),)]
+    project.build(full_refresh=True)
+    project.publish()
+    assert project.rows("select * from marts.fct_things order by 1") == [("ann", 2)]
+
+
+def test_publish_refuses_a_delta_that_this_night_did_not_build(project: Project) -> None:
+    prepare_night(project.workspace, project.day)
+    with pytest.raises(RecallError, match="int_others__delta, int_things__delta"):
+        project.publish()
+    assert project.rows("select as_of_date from control.published") == [(date(2024, 5, 1),)]
+
+
+def test_new_column_comes_last_and_the_view_of_a_bi_user_lives_on(project: Project) -> None:
+    project.run("create view public.bi_things as select * from marts.fct_things")
+    project.write("marts/fct_things.yml", CONTRACT.format(name="fct_things", type="integer") + NEW_COLUMN)
+    project.write("intermediate/int_things__delta.sql", "select 'ann' as user_id, 3 as thing_count, 'red' as colour")
+    project.write(
+        "marts/fct_things.sql",
+        "{{ config(scope='users') }} select user_id, thing_count, colour from {{ ref('int_things__delta') }}",
+    )
+    project.build()
+    project.publish()
+    assert project.rows("select * from public.bi_things") == [("ann", 3)]
+    assert project.rows("select * from marts.fct_things") == [("ann", 3, "red")]
+    columns = (
+        "select attname, attnotnull, col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = 'marts.fct_things'::regclass and attnum > 0 order by attnum"
+    )
+    # Required only once every row has it, which the next build sees.
+    assert project.rows(columns)[2] == ("colour", False, "Colour.")
+    project.build()
+    assert project.rows(columns)[2] == ("colour", True, "Colour.")
+
+
+def test_changed_type_is_refused_with_the_statement_to_run(project: Project) -> None:
+    project.write("marts/fct_things.yml", CONTRACT.format(name="fct_things", type="text"))
+    project.write("intermediate/int_things__delta.sql", "select 'ann' as user_id, 'many' as thing_count")
+    with pytest.raises(RecallError, match=r"alter column thing_count type text \(it is integer\)"):
+        project.build()
+    assert project.rows("select thing_count from marts.fct_things") == [(1,)]
+
+
+def test_stable_view_that_lost_a_column_is_refused_with_who_stands_on_it(project: Project) -> None:
+    project.write(
+        "marts/fct_ages.sql",
+        "{{ config(materialized='stable_view', contract={'enforced': false}) }} select 1 as one, 2 as two",
+    )
+    project.build()
+    project.publish()
+    project.run("create view public.bi_ages as select two from marts.fct_ages")
+    project.write(
+        "marts/fct_ages.sql",
+        "{{ config(materialized='stable_view', contract={'enforced': false}) }} select 1 as one",
+    )
+    with pytest.raises(RecallError, match=r"marts\.fct_ages cannot be replaced in place.*bi_ages"):
+        project.build()
+    assert project.rows("select * from public.bi_ages") == [(2,)]
