@@ -92,7 +92,7 @@ class Merger:
         if not replaced_ids and self.table.personal_column is None and self._is_empty():
             self._fill(arrivals, good_count - contested_count)
             self._copy_to_stage(arrival.contested() for arrival in arrivals)
-            self._run("create temp table contenders on commit drop as select * from stage")
+            self._run("create temp table remaining on commit drop as select * from stage")
         else:
             self._copy_to_stage(arrival.everything() for arrival in arrivals)
             self._keep_words()
@@ -238,7 +238,7 @@ class Merger:
         )
 
     def _insert_new_keys(self, arrivals: Sequence[Arrival], uncontested_count: int) -> None:
-        """Inserts the rows whose key is new; `contenders` are the rows that met another one."""
+        """Inserts the rows whose key is new; `remaining` are the rows that met another one."""
         if self._has_removed:
             # Content that comes back is no change, so it keeps the load that brought it first.
             inserted = self._run(
@@ -255,35 +255,38 @@ class Merger:
                 " select {columns}, _file_id, _record_number, {load_id} from stage"
                 " where not _is_contested order by {key} on conflict do nothing"
             ).rowcount
-        self._run("create temp table contenders on commit drop as select * from stage where _is_contested")
+        self._run("create temp table remaining on commit drop as select * from stage where _is_contested")
         if inserted < uncontested_count:
             self._run(
-                "insert into contenders select a.* from stage as a where not a._is_contested and not exists"
+                "insert into remaining select a.* from stage as a where not a._is_contested and not exists"
                 " (select from {target} as b where b._file_id = any ({file_ids})"
                 " and b._file_id = a._file_id and b._record_number = a._record_number)",
                 file_ids=sql.Literal([arrival.file_id for arrival in arrivals]),
             )
-        self._run("analyze contenders")
+        self._run("analyze remaining")
         self._run(
             "insert into counts select _file_id, sum(number), 0, 0 from ("
             " select _file_id, count(*) as number from stage group by _file_id"
-            " union all select _file_id, -count(*) from contenders group by _file_id) as differences group by _file_id"
+            " union all select _file_id, -count(*) from remaining group by _file_id) as differences group by _file_id"
         )
 
     def _set_repeats_aside(self) -> None:
         """Files rows that equal the standing row of their key; they only strengthen it."""
         self._run(
-            "create temp table repeats on commit drop as select a._row_hash, a._file_id, a._record_number"
-            " from contenders as a inner join {target} as b on {same_key} and b._row_hash = a._row_hash"
-            " where not a._is_contested"
+            "create temp table contenders on commit drop as"
+            " select a.*, not a._is_contested and b._row_hash is not distinct from a._row_hash as is_repeat"
+            " from remaining as a left join {target} as b on {same_key}"
         )
-        self._run("insert into control.repeated_rows select _row_hash, _file_id, _record_number from repeats")
-        self._run("insert into counts select _file_id, 0, count(*), 0 from repeats group by _file_id")
         self._run(
-            "delete from contenders as a using repeats as b"
-            " where b._file_id = a._file_id and b._record_number = a._record_number"
+            "insert into control.repeated_rows"
+            " select _row_hash, _file_id, _record_number from contenders where is_repeat order by _row_hash"
         )
-        self._run("insert into touched select distinct {key} from contenders on conflict do nothing")
+        self._run(
+            "insert into counts select _file_id, 0, count(*), 0 from contenders where is_repeat group by _file_id"
+        )
+        self._run(
+            "insert into touched select distinct {key} from contenders where not is_repeat on conflict do nothing"
+        )
 
     def _elect(self) -> None:
         """Decides every touched key among all places of all its versions, and moves rows accordingly."""
@@ -346,7 +349,7 @@ class Merger:
             " from {target} as a inner join touched as b on {same_key}"
             " inner join control.repeated_rows as repeated on repeated.row_hash = a._row_hash"
             " union all select {a_key}, a._row_hash, a.updated_at, a._file_id, a._record_number, null"
-            " from contenders as a inner join touched as b on {same_key}"
+            " from contenders as a inner join touched as b on {same_key} where not a.is_repeat"
             "{removed_repeats}",
             removed_repeats=removed_repeats,
         )
