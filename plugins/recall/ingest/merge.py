@@ -263,7 +263,6 @@ class Merger:
                 " and b._file_id = a._file_id and b._record_number = a._record_number)",
                 file_ids=sql.Literal([arrival.file_id for arrival in arrivals]),
             )
-        self._run("analyze remaining")
         self._run(
             "insert into counts select _file_id, sum(number), 0, 0 from ("
             " select _file_id, count(*) as number from stage group by _file_id"
@@ -272,6 +271,7 @@ class Merger:
 
     def _set_repeats_aside(self) -> None:
         """Files rows that equal the standing row of their key; they only strengthen it."""
+        self._run("analyze remaining")
         self._run(
             "create temp table contenders on commit drop as"
             " select a.*, not a._is_contested and b._row_hash is not distinct from a._row_hash as is_repeat"
