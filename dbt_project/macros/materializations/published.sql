@@ -62,22 +62,25 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {{ get_assert_columns_equivalent(sql) }}
+    {% set changes = evolve_statements(target_relation, model, columns) if existing_relation is not none else [] %}
     {% if existing_relation is none %}
         {% call statement('main') -%}
             create table {{ target_relation }} {{ get_table_columns_and_constraints() }}
         {%- endcall %}
     {% else %}
-        {% set changes = evolve_statements(target_relation, model, columns) %}
         {% call statement('main') -%}
             {{ changes | join(';\n') if changes else '-- ' ~ target_relation ~ ' is as its contract says\nselect 1' }}
         {%- endcall %}
     {% endif %}
 
-    {% for index in config.get('indexes', []) %}
-        {% do run_query(create_index_statement(target_relation, index)) %}
-    {% endfor %}
-    {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
-    {% do persist_docs(target_relation, model) %}
+    {#- These follow from the project's code, and new code rebuilds everything: a delta night need not repeat them. -#}
+    {% if existing_relation is none or changes or is_full_rebuild() %}
+        {% for index in config.get('indexes', []) %}
+            {% do run_query(create_index_statement(target_relation, index)) %}
+        {% endfor %}
+        {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
+        {% do persist_docs(target_relation, model) %}
+    {% endif %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
