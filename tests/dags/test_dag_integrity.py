@@ -41,6 +41,7 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "announce_marts": set(),
     },
     "export_audiences": {
+        "require_sources": {"register_members"},
         "register_members": {"list_channels"},
         "list_channels": {"export_channel"},
         "export_channel": {"announce_export"},

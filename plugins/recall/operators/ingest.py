@@ -1,4 +1,4 @@
-"""Tasks of ingest_raw: definitions and files come in, and the first gate is passed."""
+"""Tasks about deliveries: definitions and files come in, and nothing goes on while one is missing."""
 
 from __future__ import annotations
 

@@ -95,6 +95,9 @@ def test_file_without_a_required_column_exits_with_3_and_the_old_marts_serve(
     assert shop.served_day() == before
 
     assert recall("load") == 3, "a load alone tells the same"
+    capsys.readouterr()
+    assert recall("export", "--as-of", str(before)) == 3, "who came back may stand in the file that is missing"
+    assert name in capsys.readouterr().err
 
     shop.deliver(name, "order_id,user_id,ordered_at,net_amount\no4,bob,2024-02-27T10:00:00Z,5.00\n")
     assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 0
