@@ -27,8 +27,8 @@ setup: .venv/.synced ## install everything into .venv (nothing to do where uv.lo
 demo: setup ## a fresh machine to a recalled audience on real data: recall demo
 	@.venv/bin/recall demo
 
-test: lint ## lint, then all tests, in two processes that each have a PostgreSQL of their own
-	@.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test: lint ## lint, then all tests
+	@.venv/bin/pytest
 
 lint: setup ## ruff, mypy and sqlfluff, without changing a file
 	@status=0; \

@@ -24,14 +24,6 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
 
 
-LONGEST_FILES = ("test_delta_engine.py", "test_demo.py", "test_foreground.py")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with the files that take minutes, so that no process is left with one of them at the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST_FILES)
-
-
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the settings of whoever runs it."""
