@@ -114,13 +114,17 @@ def test_day_of_a_night_on_airflow_travels_along_the_chain_and_a_refusal_comes_b
 
 def test_process_that_dies_is_started_again(server: supervisor.Server) -> None:
     def schedulers() -> list[psutil.Process]:
-        return [
-            process for process in psutil.Process(server.pid).children() if "scheduler" in " ".join(process.cmdline())
-        ]
+        found = []
+        for process in psutil.Process(server.pid).children():
+            # One that was just killed is there for a moment without a command line.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "scheduler" in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
     (before,) = schedulers()
     before.kill()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         after = [process for process in schedulers() if process.pid != before.pid]
         if after:
