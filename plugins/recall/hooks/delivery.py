@@ -232,34 +232,6 @@ def plan(as_of_date: date) -> Plan:
     return Plan(as_of_date, selected_date, tuple(steps), tuple(exclusions))
 
 
-def export(as_of_date: date, dry_run: bool = False) -> list[ExportSummary]:
-    """Delivers the whole audience of a day, channel by channel.
-
-    Args:
-        as_of_date: The day whose audience is served.
-        dry_run: True to write what would be delivered into the outbox, and to claim and send nothing.
-
-    Returns:
-        One summary per channel, in the order of their names.
-
-    Raises:
-        GateBlocked: The audience may not be exported, or somebody pulled the kill switch.
-        RecallError: A channel could not be used; the others were served first.
-    """
-    if not dry_run:
-        register_members(as_of_date)
-    summaries: list[ExportSummary] = []
-    failures: list[RecallError] = []
-    for channel in due_channels(as_of_date):
-        try:
-            summaries.append(export_channel(as_of_date, channel, dry_run=dry_run))
-        except RecallError as error:
-            failures.append(error)
-    if failures:
-        raise failures[0]
-    return summaries
-
-
 def export_channel(
     as_of_date: date,
     channel: str,
