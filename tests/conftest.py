@@ -62,8 +62,7 @@ class Warehouse:
         return dsn(role, self.home)
 
 
-def _clone(cluster: Home, root: Path) -> Iterator[Warehouse]:
-    name = f"test_{uuid4().hex[:12]}"
+def _clone(cluster: Home, root: Path, name: str) -> Iterator[Warehouse]:
     content = read_secrets(cluster)
     template = content["postgres"]["database"]
     maintenance = dsn("owner", cluster).rpartition("/")[0] + "/postgres"
@@ -85,13 +84,14 @@ def warehouse(cluster: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A fresh warehouse for one test; RECALL_HOME names its home folder."""
     root = tmp_path / "home"
     monkeypatch.setenv("RECALL_HOME", str(root))
-    yield from _clone(cluster, root)
+    # One name for all of them: dbt writes the database's name into the project that it parses, once per name.
+    yield from _clone(cluster, root, "test_function")
 
 
 @pytest.fixture(scope="module")
 def module_warehouse(cluster: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A fresh warehouse for the tests of one module; set RECALL_HOME yourself where code reads it."""
-    yield from _clone(cluster, tmp_path_factory.mktemp("home"))
+    yield from _clone(cluster, tmp_path_factory.mktemp("home"), "test_module")
 
 
 WorkspaceFactory = Callable[[dict[str, str]], Workspace]

@@ -256,7 +256,7 @@ def _database_environment(role: connection.Role, home: Home) -> Iterator[tuple[s
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
-        yield (str(home.dbt_target_dir), *(values[f"RECALL_PG_{name}"] for name in _DATABASE_ARGUMENTS))
+        yield (str(DBT_PROJECT_DIR), *(values[f"RECALL_PG_{name}"] for name in _DATABASE_ARGUMENTS))
     finally:
         for name, value in before.items():
             if value is None:
