@@ -36,6 +36,7 @@ def check_definitions(rows: Mapping[str, Sequence[Row]], *, currency_code: str) 
         *_check_layers(rows["layers"]),
         *_check_persona_rules(rows["persona_rules"]),
         *_check_age_bands(rows["age_bands"]),
+        *_check_funnel_steps(rows["funnel_steps"]),
         *_check_exchange_rates(rows["exchange_rates"], currency_code),
     ]
 
@@ -209,6 +210,34 @@ def _check_condition(row: Row, *, is_last: bool) -> list[Problem]:
     if minimum is not None and maximum is not None and _number(row, "minimum") >= _number(row, "maximum"):
         return [Problem(file, row.number, "maximum", f"a number above the minimum {minimum}", str(maximum))]
     return []
+
+
+def _check_funnel_steps(steps: Sequence[Row]) -> list[Problem]:
+    """Steps must be numbered 1, 2, ... with one code each; an order has neither an action nor an object."""
+    file = "funnel_steps.csv"
+    problems: list[Problem] = []
+    for (valid_from,), members in _grouped(steps, "valid_from"):
+        first_rows: dict[Decimal, Row] = {}
+        numbers_of_codes: dict[object, Decimal] = {}
+        for row in sorted(members, key=lambda row: (_number(row, "step_number"), row.number)):
+            number, step_code = _number(row, "step_number"), row.values["step_code"]
+            first = first_rows.setdefault(number, row)
+            if number != len(first_rows):
+                expected = f"{len(first_rows)}, since the steps from {valid_from} are numbered without a gap"
+                problems.append(Problem(file, row.number, "step_number", expected, str(number)))
+                break
+            if step_code != first.values["step_code"]:
+                expected = f"{first.values['step_code']}, as in row {first.number} of the same step"
+                problems.append(Problem(file, row.number, "step_code", expected, str(step_code)))
+            elif numbers_of_codes.setdefault(step_code, number) != number:
+                expected = f"another code than that of step {numbers_of_codes[step_code]}"
+                problems.append(Problem(file, row.number, "step_code", expected, str(step_code)))
+            problems.extend(
+                Problem(file, row.number, name, "an empty cell, because an order has none", repr(row.values[name]))
+                for name in ("action", "object_type")
+                if row.values["behaviour_code"] == "order" and row.values[name] is not None
+            )
+    return problems
 
 
 def _check_exchange_rates(rates: Sequence[Row], currency_code: str) -> list[Problem]:

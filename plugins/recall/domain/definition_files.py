@@ -32,6 +32,7 @@ PERSONA_MEASURES = ("order_count", "net_amount", "average_order_amount", "custom
 CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
 CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
 DELIVERY_CODES = ("smtp", "file_drop")
+FUNNEL_BEHAVIOURS = ("visit", "order")
 
 
 @dataclass(frozen=True)
@@ -321,6 +322,28 @@ DEFINITION_FILES = (
             day("valid_from"),
         ),
         key=("valid_from", "age_band"),
+    ),
+    DefinitionFile(
+        "lifecycle_rules",
+        (decimal("decline_share", above="0", most="1"), whole("mature_order_days", least=2), day("valid_from")),
+        key=("valid_from",),
+    ),
+    DefinitionFile(
+        "retention_days",
+        (whole("day_number", least=1), day("valid_from")),
+        key=("valid_from", "day_number"),
+    ),
+    DefinitionFile(
+        "funnel_steps",
+        (
+            whole("step_number", least=1),
+            code("step_code"),
+            choice("behaviour_code", FUNNEL_BEHAVIOURS),
+            text("action", is_required=False),
+            text("object_type", is_required=False),
+            day("valid_from"),
+        ),
+        key=("valid_from", "step_number", "behaviour_code", "action", "object_type"),
     ),
     DefinitionFile(
         "channels",

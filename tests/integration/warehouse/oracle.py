@@ -112,6 +112,19 @@ class Oracle:
         return users.empty or user_id in set(users["user_id"])
 
     @cached_property
+    def users(self) -> dict[str, dict[str, Any]]:
+        """Registered users who are nobody else's second account: registered_date and acquisition_channel or None."""
+        found = {}
+        for row in self._visible("users"):
+            registered = business_date(row["registered_at"]) if row["registered_at"] else None
+            if row["user_id"] not in self._merges and (registered is None or registered <= self.as_of_date):
+                found[row["user_id"]] = {
+                    "registered_date": registered,
+                    "acquisition_channel": row["acquisition_channel"] or None,
+                }
+        return found
+
+    @cached_property
     def _product_lines(self) -> dict[str, str]:
         return {row["product_id"]: CATEGORY_LINES.get(row["category"], "all") for row in self._visible("products")}
 

@@ -260,3 +260,41 @@ def test_a_longer_quiet_time_or_a_rarer_habit_never_raises_a_shipped_score() -> 
         ]
         assert scores == sorted(scores, reverse=dimension in RECENCY_DIMENSIONS)
         assert (min(scores), max(scores)) == (0, 1)
+
+
+FUNNEL = "step_number,step_code,behaviour_code,action,object_type,valid_from\n"
+
+
+def test_a_funnel_step_of_several_behaviours_is_accepted(tmp_path: Path) -> None:
+    steps = (
+        "1,visit,visit,,,2020-01-01\n2,cart,visit,cart,,2020-01-01\n"
+        "2,cart,visit,favourite,product,2020-01-01\n3,order,order,,,2020-01-01\n"
+    )
+    assert faults(tmp_path, funnel_steps=FUNNEL + steps) == []
+
+
+def test_funnel_steps_with_a_gap_two_codes_or_an_object_of_an_order_are_named(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        funnel_steps=FUNNEL
+        + "1,visit,visit,,,2020-01-01\n1,look,visit,view,,2020-01-01\n2,visit,order,,product,2020-01-01\n"
+        + "1,visit,visit,,,2021-01-01\n3,order,order,,,2021-01-01\n",
+    )
+    assert found == [
+        "definitions/funnel_steps.csv, row 3, column step_code: expected visit, as in row 2 of the same step,"
+        " found look",
+        "definitions/funnel_steps.csv, row 4, column step_code: expected another code than that of step 1, found visit",
+        "definitions/funnel_steps.csv, row 4, column object_type: expected an empty cell, because an order has none,"
+        " found 'product'",
+        "definitions/funnel_steps.csv, row 6, column step_number: expected 2, since the steps from 2021-01-01 are"
+        " numbered without a gap, found 3",
+    ]
+
+
+def test_a_customer_cannot_decline_after_the_lapse_nor_be_mature_at_once(tmp_path: Path) -> None:
+    assert faults(tmp_path, lifecycle_rules="decline_share,mature_order_days,valid_from\n1.5,1,2020-01-01\n") == [
+        "definitions/lifecycle_rules.csv, row 2, column decline_share: expected a number with a decimal point"
+        " of at most 1 and above 0, found '1.5'",
+        "definitions/lifecycle_rules.csv, row 2, column mature_order_days: expected a whole number of at least 2,"
+        " found '1'",
+    ]

@@ -14,7 +14,9 @@ select
     last_visit_date,
     last_key_date,
     key_day_count,
+    order_day_count,
     episode_count,
+    last_returned_date,
     has_open_episode,
     open_episode_number,
     lapsed_date

@@ -8,7 +8,8 @@ line_days as (
         user_days.line_id,
         min(case when user_days.order_count > 0 then user_days.activity_date end) as first_order_date,
         max(case when user_days.order_count > 0 then user_days.activity_date end) as last_order_date,
-        max(case when user_days.visit_count > 0 then user_days.activity_date end) as last_visit_date
+        max(case when user_days.visit_count > 0 then user_days.activity_date end) as last_visit_date,
+        sum(case when user_days.order_count > 0 then 1 else 0 end) as order_day_count
     from {{ ref('int_user_days__tonight') }} as user_days
     where user_days.line_id <> 'any'
     group by
@@ -38,6 +39,7 @@ episodes as (
         user_id,
         line_id,
         count(*) as episode_count,
+        max(returned_date) as last_returned_date,
         max(case when is_open then episode_number end) as open_episode_number,
         max(case when is_open then lapsed_date end) as lapsed_date
     from {{ ref('int_lapse_episodes__delta') }}
@@ -57,7 +59,9 @@ final as (
         line_days.last_visit_date,
         key_days.last_key_date,
         cast(key_days.key_day_count as integer) as key_day_count,
+        cast(line_days.order_day_count as integer) as order_day_count,
         cast(coalesce(episodes.episode_count, 0) as integer) as episode_count,
+        episodes.last_returned_date,
         (episodes.open_episode_number is not null) as has_open_episode,
         episodes.open_episode_number,
         episodes.lapsed_date
@@ -81,7 +85,9 @@ select
     last_visit_date,
     last_key_date,
     key_day_count,
+    order_day_count,
     episode_count,
+    last_returned_date,
     has_open_episode,
     open_episode_number,
     lapsed_date

@@ -8,6 +8,8 @@ select
     key_behaviour,
     lapse_days,
     returned_days,
+    decline_days,
+    mature_order_days,
     margin_rate,
     is_reserved
 from {{ ref('int_lines__delta') }}
