@@ -186,6 +186,19 @@ class Oracle:
         return orders
 
     @cached_property
+    def feedback(self) -> list[tuple[dict[str, Any], str, date]]:
+        """The feedback that counts, with its user and business date; what is about an unknown order waits."""
+        landed_orders = set(self._landed["orders"]["order_id"])
+        found = []
+        for row in self._visible("feedback"):
+            day, order_id = business_date(row["submitted_at"]), row["order_id"]
+            if day > self.as_of_date or not self._is_known(row["user_id"]):
+                continue
+            if not order_id or (order_id in landed_orders and order_id in self.orders):
+                found.append((row, self._canonical(row["user_id"]), day))
+        return found
+
+    @cached_property
     def user_days(self) -> pd.DataFrame:
         """fct_user_days, in no particular order."""
         first_orders: dict[tuple[str, str], date] = {}
@@ -200,7 +213,7 @@ class Oracle:
             for line, (net_amount, contribution) in order["parts"].items():
                 key = (order["user_id"], line)
                 first_orders[key] = min(first_orders.get(key, date.max), order["ordered_date"])
-                note(*key, order["ordered_date"], order=order_id, net=net_amount, contribution=contribution)
+                note(*key, order["ordered_date"], order=order_id, net=net_amount, contribution=contribution, step=4)
             note(
                 order["user_id"],
                 "any",
@@ -208,6 +221,7 @@ class Oracle:
                 order=order_id,
                 net=order["net_amount"],
                 contribution=order["contribution_amount"],
+                step=4,
             )
 
         def lines_of_customer(user_id: str, day: date) -> list[str]:
@@ -225,24 +239,19 @@ class Oracle:
             else:
                 lines = lines_of_customer(user_id, day)
             session = ("session", visit["session_id"]) if visit["session_id"] else ("row", visit["visit_id"])
+            step = 3 if visit["action"] == "cart" else 2 if visit["object_type"] == "product" else 1
             for line in ["any", *lines]:
-                note(user_id, line, day, session=session, action=visit["visit_id"])
-        landed_orders = set(self._landed["orders"]["order_id"])
-        for feedback in self._visible("feedback"):
-            day = business_date(feedback["submitted_at"])
+                note(user_id, line, day, session=session, action=visit["visit_id"], step=step)
+        for feedback, user_id, day in self.feedback:
             order_id = feedback["order_id"]
-            if day > self.as_of_date or not self._is_known(feedback["user_id"]):
-                continue
-            if order_id and (order_id not in landed_orders or order_id not in self.orders):
-                continue
-            user_id = self._canonical(feedback["user_id"])
             lines = list(self.orders[order_id]["parts"]) if order_id else lines_of_customer(user_id, day)
             for line in ["any", *lines]:
                 note(user_id, line, day, feedback=feedback["feedback_id"])
         frame = pd.DataFrame(
             events,
             columns=[
-                "user_id", "line_id", "activity_date", "order", "net", "contribution", "session", "action", "feedback"
+                "user_id", "line_id", "activity_date", "order", "net", "contribution", "session", "action", "feedback",
+                "step"
             ],
         )  # fmt: skip
         grouped = frame.groupby(["user_id", "line_id", "activity_date"])
@@ -253,6 +262,7 @@ class Oracle:
             feedback_count=("feedback", "count"),
             net_amount=("net", lambda amounts: sum(amounts.dropna(), Decimal(0))),
             contribution_amount=("contribution", lambda amounts: sum(amounts.dropna(), Decimal(0))),
+            funnel_step_number=("step", lambda steps: int(max(steps.dropna(), default=0))),
         ).reset_index()
 
     @cached_property

@@ -262,11 +262,13 @@ class RandomShop:
             self._deliver("visits", row, changed_at)
 
     def _add_feedback(self, user_id: str, at: datetime) -> None:
+        kind = self._draw.choice(["complaint", "rating", "nps", "nps"])
         row = {
             "feedback_id": f"f{sum(delivery.table == 'feedback' for delivery in self.deliveries):04d}{user_id}",
             "user_id": user_id,
             "submitted_at": at.isoformat(),
-            "kind": self._draw.choice(["complaint", "rating"]),
+            "kind": kind,
+            "score": self._draw.choice(["", "0", "6", "7", "8", "9", "10"]) if kind == "nps" else "",
             "order_id": self._draw.choice(["", "", "never delivered", self._draw.choice(self._orders or [""])]),
             "updated_at": "",
         }

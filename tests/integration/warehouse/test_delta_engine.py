@@ -116,3 +116,19 @@ def assert_cycle_marts_equal(connection: psycopg.Connection, oracle: Oracle) -> 
         " from marts.fct_lifecycle_transitions"
     ).fetchall()
     assert {row[:2]: row[2:] for row in transitions} == cycle_oracle.transitions(oracle)
+    retention = connection.execute(
+        "select cohort_type, line_id, cohort_date, acquisition_channel, day_number, cohort_count, retained_count"
+        " from marts.fct_retention"
+    ).fetchall()
+    assert {row[:5]: row[5:] for row in retention} == cycle_oracle.retention(oracle)
+    funnel = connection.execute(
+        "select line_id, activity_date, step_number, step_code, user_count from marts.fct_funnel_steps"
+    ).fetchall()
+    assert {row[:3]: row[3:] for row in funnel} == cycle_oracle.funnel(oracle)
+    answers = connection.execute("select month, promoter_count, passive_count, detractor_count from marts.fct_nps")
+    assert {row[0]: row[1:] for row in answers.fetchall()} == cycle_oracle.nps(oracle)
+    new_customers = connection.execute(
+        "select cohort_date, acquisition_channel, new_count, active_30d_count, contribution_amount"
+        " from intermediate.int_new_customers"
+    ).fetchall()
+    assert {row[:2]: row[2:] for row in new_customers} == cycle_oracle.new_customers(oracle)

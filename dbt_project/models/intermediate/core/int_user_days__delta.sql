@@ -1,4 +1,5 @@
 -- One row per changed user, line (any included) and day with activity, from the first changed day on.
+-- depends_on: {{ source('definitions', 'funnel_steps') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -14,7 +15,8 @@ activities as (
         0 as order_count,
         0 as feedback_count,
         cast(0 as numeric) as net_amount,
-        cast(0 as numeric) as contribution_amount
+        cast(0 as numeric) as contribution_amount,
+        funnel_step_number
     from {{ ref('int_visit_days__lined') }}
 
     union all
@@ -28,7 +30,8 @@ activities as (
         order_count,
         0 as feedback_count,
         net_amount,
-        contribution_amount
+        contribution_amount,
+        {{ funnel_step_of_order() }} as funnel_step_number
     from {{ ref('int_order_days__lined') }}
 
     union all
@@ -42,7 +45,8 @@ activities as (
         0 as order_count,
         feedback_count,
         cast(0 as numeric) as net_amount,
-        cast(0 as numeric) as contribution_amount
+        cast(0 as numeric) as contribution_amount,
+        0 as funnel_step_number
     from {{ ref('int_feedback_days__lined') }}
 
 ),
@@ -58,7 +62,8 @@ final as (
         cast(sum(order_count) as integer) as order_count,
         cast(sum(feedback_count) as integer) as feedback_count,
         {{ plain_amount('sum(net_amount)') }} as net_amount,
-        {{ plain_amount('sum(contribution_amount)') }} as contribution_amount
+        {{ plain_amount('sum(contribution_amount)') }} as contribution_amount,
+        cast(max(funnel_step_number) as integer) as funnel_step_number
     from activities
     group by
         user_id,
@@ -76,5 +81,6 @@ select
     order_count,
     feedback_count,
     net_amount,
-    contribution_amount
+    contribution_amount,
+    funnel_step_number
 from final

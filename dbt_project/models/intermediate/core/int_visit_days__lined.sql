@@ -1,4 +1,5 @@
 -- One row per changed user, line (any included) and day with visits, from the first changed day on.
+-- depends_on: {{ source('definitions', 'funnel_steps') }}
 {{ config(materialized='ephemeral') }}
 
 with
@@ -11,7 +12,8 @@ visits as (
         object_type,
         object_id,
         {{ is_visit_of_line_object('object_type', 'object_id') }} as is_of_line_object,
-        {{ visit_code('session_id', 'visit_id') }} as visit_code
+        {{ visit_code('session_id', 'visit_id') }} as visit_code,
+        {{ funnel_step_of_visit('action', 'object_type') }} as funnel_step_number
     from
         {{ rows_of_changed_users(ref('stg_landing__visits'), date='visited_date', instant='visited_at') }}
 
@@ -48,7 +50,8 @@ line_visits as (
         user_id,
         'any' as line_id,
         visited_date,
-        visit_code
+        visit_code,
+        funnel_step_number
     from visits
 
     union all
@@ -57,7 +60,8 @@ line_visits as (
         visits.user_id,
         coalesce(products.line_id, category_lines.line_id, 'all') as line_id,
         visits.visited_date,
-        visits.visit_code
+        visits.visit_code,
+        visits.funnel_step_number
     from visits
     left join products
         on
@@ -75,7 +79,8 @@ line_visits as (
         visits.user_id,
         first_orders.line_id,
         visits.visited_date,
-        visits.visit_code
+        visits.visit_code,
+        visits.funnel_step_number
     from visits
     inner join first_orders
         on
@@ -92,7 +97,8 @@ final as (
         line_id,
         visited_date as activity_date,
         count(distinct visit_code) as visit_count,
-        count(*) as action_count
+        count(*) as action_count,
+        max(funnel_step_number) as funnel_step_number
     from line_visits
     group by
         user_id,
@@ -106,5 +112,6 @@ select
     line_id,
     activity_date,
     visit_count,
-    action_count
+    action_count,
+    funnel_step_number
 from final

@@ -8,6 +8,7 @@ select
     user_days.activity_date,
     user_days.visit_count,
     user_days.order_count,
+    user_days.funnel_step_number,
     (user_days.activity_date >= changed_users.replace_from_date) as is_replaced
 from {{ ref('int_users__changed') }} as changed_users
 inner join {{ yesterday('fct_user_days') }} as user_days

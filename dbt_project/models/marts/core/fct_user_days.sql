@@ -10,5 +10,6 @@ select
     order_count,
     feedback_count,
     net_amount,
-    contribution_amount
+    contribution_amount,
+    funnel_step_number
 from {{ ref('int_user_days__delta') }}

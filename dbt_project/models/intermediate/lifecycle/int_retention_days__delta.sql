@@ -1,0 +1,2 @@
+-- One row per day after a cohort's day on which retention is looked at; the rows of int_retention_days.
+{{ retention_days_in_force() }}
