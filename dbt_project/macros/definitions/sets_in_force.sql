@@ -41,6 +41,30 @@
 {% endmacro %}
 
 
+{#
+    The conditions of the reason rules: minimum <= signal < maximum; a rule holds if all its conditions do. A signal
+    with window_days looks at the days (last key date - window_days, lapsed date].
+#}
+{% macro reason_rules_in_force() %}
+    {{ set_in_force(
+        'reason_rules',
+        ['reason_code', 'rule_number', 'signal_code', 'window_days', 'minimum', 'maximum', 'score']
+    ) }}
+{% endmacro %}
+
+
+{# How many days goods of a category last; of other categories it is not known. #}
+{% macro category_lifetimes_in_force() %}
+    {{ set_in_force('category_lifetimes', ['category', 'lifetime_days'], per='category') }}
+{% endmacro %}
+
+
+{# The days from entering a layer within which a return is counted for it. #}
+{% macro layer_rules_in_force() %}
+    {{ set_in_force('layer_rules', ['return_days']) }}
+{% endmacro %}
+
+
 {# The age bands: ages in whole years in [lower_age, upper_age). #}
 {% macro age_bands_in_force() %}
     {{ set_in_force('age_bands', ['age_band', 'lower_age', 'upper_age']) }}

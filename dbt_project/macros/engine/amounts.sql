@@ -2,3 +2,9 @@
 {% macro plain_amount(amount) -%}
     trim_scale({{ amount }})
 {%- endmacro %}
+
+
+{#- A whole number rounded to its two leading digits: 1,234 is 1,200. -#}
+{% macro leading_digits(number) -%}
+    round(cast({{ number }} as numeric), 2 - length(cast(cast({{ number }} as bigint) as text)))
+{%- endmacro %}

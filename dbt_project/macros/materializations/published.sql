@@ -32,6 +32,7 @@
         delta: The model that holds the new rows. Without it: `int_<name without its prefix>__delta`.
         scope: Which rows the delta replaces; a macro `scope_<scope>` says it in SQL (macros/materializations/scopes.sql):
             users          all rows of the users in int_users__changed
+            profiled_users all rows of the users in int_users__profiled, who are more than the changed ones
             user_days      those rows of these users whose day is not before replace_from_date
             all            every row
             selected_date  the rows of the day after the as-of date

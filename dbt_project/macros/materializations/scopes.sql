@@ -15,6 +15,19 @@
 {%- endmacro %}
 
 
+{#- The users whose personas and reasons are decided tonight: the changed ones, and whom changed goods concern. -#}
+{% macro scope_profiled_users(users, date_column) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        target_rows.user_id in (
+            select profiled.user_id
+            from {{ relation_of(node_called('int_users__profiled')) }} as profiled
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro scope_user_days(users, date_column) -%}
     {%- if is_full_rebuild() -%}
         true

@@ -21,6 +21,7 @@ _TITLES = {
     "episodes": "Lapses, newest first",
     "layers": "Layer of each open lapse",
     "personas": "Persona of each open lapse",
+    "reasons": "Why each open lapse may have come, and what speaks for it",
     "memberships": "Selected for",
     "exclusions": "Not selected, because",
     "sends": "Sends",
@@ -30,6 +31,7 @@ _EMPTY = {
     "episodes": "never lapsed",
     "layers": "no open lapse, hence no layer",
     "personas": "no open lapse, hence no persona",
+    "reasons": "no open lapse, hence no reason",
     "memberships": "never selected by a campaign",
     "exclusions": "no campaign has looked at this user and left it out",
     "sends": "nothing was ever sent",
@@ -42,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def why(user_id: Annotated[str, typer.Argument(metavar="USER", help="The user's id as the source writes it.")]) -> None:
-    """Explain one customer: lines, lapses, layer, persona, selections, exclusions and sends; never a contact."""
+    """Explain one customer: lines, lapses, layer, persona, reasons, selections, exclusions, sends; never a contact."""
     day = served_day()
     console = output()
     with connect("auditor") as database:

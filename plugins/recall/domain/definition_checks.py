@@ -12,6 +12,8 @@ from recall.domain.definition_files import (
     DIMENSIONS,
     FREQUENCY_DIMENSIONS,
     RECENCY_DIMENSIONS,
+    UNKNOWN_REASON,
+    WINDOWED_SIGNALS,
     Problem,
     Row,
     nearest,
@@ -35,6 +37,7 @@ def check_definitions(rows: Mapping[str, Sequence[Row]], *, currency_code: str) 
         *_check_bins(rows["layer_bins"]),
         *_check_layers(rows["layers"]),
         *_check_persona_rules(rows["persona_rules"]),
+        *_check_reason_rules(rows["reason_rules"]),
         *_check_age_bands(rows["age_bands"]),
         *_check_funnel_steps(rows["funnel_steps"]),
         *_check_exchange_rates(rows["exchange_rates"], currency_code),
@@ -205,6 +208,12 @@ def _check_condition(row: Row, *, is_last: bool) -> list[Problem]:
                 )
             ]
         return []
+    return _check_bounds(file, row)
+
+
+def _check_bounds(file: str, row: Row) -> list[Problem]:
+    """A condition has a minimum, a greater maximum, or both."""
+    minimum, maximum = row.values["minimum"], row.values["maximum"]
     if minimum is None and maximum is None:
         return [Problem(file, row.number, "minimum", "a minimum, a maximum or both", "neither")]
     if minimum is not None and maximum is not None and _number(row, "minimum") >= _number(row, "maximum"):
@@ -238,6 +247,62 @@ def _check_funnel_steps(steps: Sequence[Row]) -> list[Problem]:
                 if row.values["behaviour_code"] == "order" and row.values[name] is not None
             )
     return problems
+
+
+def _check_reason_rules(rules: Sequence[Row]) -> list[Problem]:
+    file = "reason_rules.csv"
+    problems: list[Problem] = []
+    for (valid_from,), members in _grouped(rules, "valid_from"):
+        first_rows: dict[tuple[object, object], Row] = {}
+        first_windows: dict[object, Row] = {}
+        for row in members:
+            problems.extend(_check_reason_condition(row))
+            first = first_rows.setdefault((row.values["reason_code"], row.values["rule_number"]), row)
+            if row.values["score"] != first.values["score"]:
+                expected = f"{first.values['score']}, as in row {first.number} of the same rule"
+                problems.append(Problem(file, row.number, "score", expected, str(row.values["score"])))
+            same_signal = first_windows.setdefault(row.values["signal_code"], row)
+            if row.values["window_days"] != same_signal.values["window_days"]:
+                expected = f"{same_signal.values['window_days']}, as in row {same_signal.number} for the same signal"
+                problems.append(Problem(file, row.number, "window_days", expected, str(row.values["window_days"])))
+        windows = {name: first_windows.get(name) for name in ("channel_retention_ratio", "channel_user_count")}
+        ratio, count = windows["channel_retention_ratio"], windows["channel_user_count"]
+        if ratio and count and ratio.values["window_days"] != count.values["window_days"]:
+            expected = f"{ratio.values['window_days']}, as in row {ratio.number}: both describe the same channel"
+            problems.append(Problem(file, count.number, "window_days", expected, str(count.values["window_days"])))
+        unknown_count = sum(row.values["reason_code"] == UNKNOWN_REASON for row in members)
+        if unknown_count != 1:
+            expected = f"one row for {UNKNOWN_REASON} from {valid_from}: its score where no reason speaks"
+            problems.append(Problem(file, None, "reason_code", expected, str(unknown_count)))
+    return problems
+
+
+def _check_reason_condition(row: Row) -> list[Problem]:
+    file = "reason_rules.csv"
+    signal, window = row.values["signal_code"], row.values["window_days"]
+    if row.values["reason_code"] == UNKNOWN_REASON:
+        return [
+            Problem(file, row.number, name, f"an empty cell: {UNKNOWN_REASON} has no condition", str(row.values[name]))
+            for name in ("signal_code", "window_days", "minimum", "maximum")
+            if row.values[name] is not None
+        ]
+    if signal is None:
+        return [
+            Problem(
+                file,
+                row.number,
+                "signal_code",
+                f"a signal, because only {UNKNOWN_REASON} is without a condition",
+                "an empty cell",
+            )
+        ]
+    if signal in WINDOWED_SIGNALS and window is None:
+        return [Problem(file, row.number, "window_days", f"the days that {signal} looks back", "an empty cell")]
+    if signal not in WINDOWED_SIGNALS and window is not None:
+        return [
+            Problem(file, row.number, "window_days", f"an empty cell, since {signal} looks at all days", str(window))
+        ]
+    return _check_bounds(file, row)
 
 
 def _check_exchange_rates(rates: Sequence[Row], currency_code: str) -> list[Problem]:

@@ -29,6 +29,42 @@ DIMENSIONS = (
     "order_count_30d_before_last_order",
 )
 PERSONA_MEASURES = ("order_count", "net_amount", "average_order_amount", "customer_days", "age_years")
+REASONS = (
+    "never_activated",
+    "product_quality",
+    "service",
+    "price",
+    "content_stale",
+    "wrong_match",
+    "need_fulfilled",
+    "competitor",
+    "unknown",
+)
+"""Why somebody may have lapsed, in the order that decides between equal scores."""
+UNKNOWN_REASON = "unknown"
+WINDOWED_SIGNALS = (
+    "refund_count",
+    "lowest_quality_rating",
+    "lowest_service_rating",
+    "quality_mention_count",
+    "service_mention_count",
+    "price_mention_count",
+    "content_mention_count",
+    "competitor_mention_count",
+    "slowest_answer_days",
+    "unanswered_complaint_count",
+    "discounted_order_rate",
+    "visit_fall_rate",
+    "channel_retention_ratio",
+    "channel_user_count",
+)
+UNWINDOWED_SIGNALS = (
+    "order_count",
+    "list_price_rise_rate",
+    "days_since_new_listing",
+    "need_covered_days",
+)
+REASON_SIGNALS = (*WINDOWED_SIGNALS, *UNWINDOWED_SIGNALS)
 CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
 CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
 DELIVERY_CODES = ("smtp", "file_drop")
@@ -312,6 +348,31 @@ DEFINITION_FILES = (
             day("valid_from"),
         ),
         key=("valid_from", "rule_number", "measure_code"),
+    ),
+    DefinitionFile(
+        "reason_rules",
+        (
+            choice("reason_code", REASONS),
+            whole("rule_number", least=1),
+            choice("signal_code", REASON_SIGNALS, is_required=False),
+            whole("window_days", least=1, is_required=False),
+            decimal("minimum", is_required=False),
+            decimal("maximum", is_required=False),
+            decimal("score", above="0", most="1"),
+            day("valid_from"),
+        ),
+        key=("valid_from", "reason_code", "rule_number", "signal_code"),
+    ),
+    DefinitionFile(
+        "category_lifetimes",
+        (text("category"), whole("lifetime_days", least=1), day("valid_from")),
+        key=("category", "valid_from"),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
+        "layer_rules",
+        (whole("return_days", least=1), day("valid_from")),
+        key=("valid_from",),
     ),
     DefinitionFile(
         "age_bands",

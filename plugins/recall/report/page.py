@@ -162,6 +162,30 @@ def _plots(figures: Figures) -> dict[str, Markup]:
             names,
             description="Open episodes per line on the as-of date, by layer",
         )
+    returns = {row["layer_code"]: row for row in rows["layer_returns"]}
+    bars = [
+        charts.Share(
+            name, charts.as_int(returns[code]["returned_count"]), charts.as_int(returns[code]["episode_count"])
+        )
+        for code, name in names.items()
+        if code in returns and returns[code]["episode_count"]
+    ]
+    if bars:
+        plots["layer_returns"] = charts.shares(bars, description="Share of each layer's lapses that came back soon")
+    reason_days = sorted({row["as_of_date"] for row in rows["reason_days"]})
+    if len(reason_days) > 1:
+        by_reason = {(row["as_of_date"], row["reason_code"]): row["episode_count"] for row in rows["reason_days"]}
+        # The largest at the end of the series lies at the bottom; reasons that nobody ever had are left out.
+        codes = sorted(
+            {code for (_, code), count in by_reason.items() if count},
+            key=lambda code: (-charts.as_int(by_reason.get((reason_days[-1], code))), code),
+        )
+        plots["reason_days"] = charts.stacked_days(
+            reason_days,
+            {code: [charts.as_int(by_reason.get((day, code))) for day in reason_days] for code in codes},
+            {code: _words(code) for code in codes},
+            description="Open episodes per day, by primary reason",
+        )
     if rows["campaigns"]:
         plots["campaigns"] = charts.campaign_dots(
             [

@@ -285,6 +285,13 @@ def code_of(dimension: str, value: int | None) -> tuple[str, Fraction]:
     raise AssertionError(value)
 
 
+def layer_of(codes: dict[str, tuple[str, Fraction]]) -> tuple[Fraction, str]:
+    """The layer score and layer of some dimensions' bins."""
+    possible = sum((max(entry[3] for entry in BINS[name]) for name in codes), Fraction(0))
+    score = sum((score for _, score in codes.values()), Fraction(0)) / possible
+    return score, next(code for code, lower, upper in LAYERS if lower <= score and (upper is None or score < upper))
+
+
 def layers_as_of(shop: Shop, day: date) -> list[dict[str, Any]]:
     """The open episodes of a day with their dimensions, scores and layer, seen with the events up to that day."""
     found = histories(shop, day)
@@ -296,6 +303,7 @@ def layers_as_of(shop: Shop, day: date) -> list[dict[str, Any]]:
         if not key_days or (day - key_days[-1]).days < lapse_days:
             continue
         gaps = [(later - earlier).days for earlier, later in pairwise(key_days) if (later - earlier).days > lapse_days]
+        lapsed_date = key_days[-1] + timedelta(days=lapse_days)
         visits = history.visit_counts
         last_visit = max(visits) if visits else None
         last_order = max(history.order_counts)
@@ -310,34 +318,74 @@ def layers_as_of(shop: Shop, day: date) -> list[dict[str, Any]]:
             ),
         }
         used = [name for name in DIMENSIONS if line in lines_with_visits or "visit" not in name]
-        codes = {name: code_of(name, values[name]) for name in used}
-        possible = sum((max(entry[3] for entry in BINS[name]) for name in used), Fraction(0))
-        score = sum((codes[name][1] for name in used), Fraction(0)) / possible
-        layer = next(code for code, lower, upper in LAYERS if lower <= score and (upper is None or score < upper))
+        codes = {name: code_of(name, values[name]) for name in DIMENSIONS}
+        score, layer = layer_of({name: codes[name] for name in used})
         rows.append(
             {
                 "user_id": user_id,
                 "line_id": line,
                 "episode_number": len(gaps) + 1,
                 "last_key_date": key_days[-1],
-                "lapsed_date": key_days[-1] + timedelta(days=lapse_days),
+                "lapsed_date": lapsed_date,
                 "values": values,
-                "codes": {name: code for name, (code, _) in codes.items()},
+                "codes": {name: codes[name][0] for name in used},
                 "layer_score": score,
                 "layer_code": layer,
+                "readings": {
+                    "layer": layer_of(codes)[1],
+                    "layer_without_visits": layer_of({name: codes[name] for name in codes if "visit" not in name})[1],
+                    **{name: code for name, (code, _) in codes.items()},
+                },
+                "persona_code": persona_of(
+                    sum(count for of_day, count in history.order_counts.items() if of_day <= lapsed_date),
+                    (lapsed_date - min(history.order_counts)).days,
+                ),
             }
         )
     return rows
 
 
-def distribution_of(shop: Shop, day: date) -> dict[tuple[str, str, str], int]:
+def distribution_of(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str, str], int]:
     """How many open episodes of a day are in each line, dimension and code; codes without anybody are left out."""
     counts: Counter[tuple[str, str, str]] = Counter()
-    for row in layers_as_of(shop, day):
+    for row in rows:
         counts[row["line_id"], "layer", row["layer_code"]] += 1
         for name, code in row["codes"].items():
             counts[row["line_id"], name, code] += 1
     return dict(counts)
+
+
+def returns_of(
+    shop: Shop, rows_by_day: dict[date, list[dict[str, Any]]], until: date, return_days: int
+) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """Per line, dimension and code the episodes watched long enough, and those of them that returned soon.
+
+    Walks from day to day and notes when each episode is first seen in a code. On days before a line's first visit the
+    layer is that without visits, and the bins of visits do not count.
+    """
+    found = histories(shop, until)
+    first_visits: dict[str, date] = {}
+    for (_, line), history in found.items():
+        for day in history.sessions:
+            first_visits[line] = min(first_visits.get(line, day), day)
+    first_seen: dict[tuple[str, str, date, str, str], date] = {}
+    for day, rows in sorted(rows_by_day.items()):
+        for row in rows:
+            for dimension, code in row["readings"].items():
+                first_seen.setdefault((row["user_id"], row["line_id"], row["last_key_date"], dimension, code), day)
+    counts: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for (user_id, line, last_key_date, dimension, code), day in first_seen.items():
+        has_visits = day >= first_visits.get(line, date.max)
+        is_of_orders = dimension in ("days_since_last_order", "order_count_30d_before_last_order")
+        if (until - day).days < return_days or not (
+            is_of_orders or has_visits == (dimension != "layer_without_visits")
+        ):
+            continue
+        later = [key for key in found[user_id, line].key_days(LINES[line][0]) if key > last_key_date]
+        count = counts[line, "layer" if dimension == "layer_without_visits" else dimension, code]
+        count[0] += 1
+        count[1] += bool(later) and (min(later) - day).days <= return_days
+    return {key: (count[0], count[1]) for key, count in counts.items()}
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -1,4 +1,4 @@
-"""Layers, their daily distribution and personas after each of four nights, against a recount from the events.
+"""Layers, personas, their daily counts and returns after each of four nights, against a recount from the events.
 
 The shop (shop.py) has lines of every frequency class, categories nobody maps, cancelled orders, visits without an
 object, users who only visit, and a line whose first visit comes in the middle. The nights are a rebuild, a delta of
@@ -7,14 +7,17 @@ one day, a delta with rows of months ago, and a delta after a pause of two month
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import pandas as pd
 import pytest
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
@@ -38,7 +41,17 @@ class Served:
     layers: list[dict[str, Any]]
     distribution: dict[tuple[date, str, str, str], tuple[int, Decimal]]
     personas: dict[tuple[str, str], dict[str, Any]]
+    returns: list[dict[str, Any]]
+    summaries: dict[str, list[dict[str, Any]]]
+    profiles: pd.DataFrame
     is_full_rebuild: bool
+
+    @cached_property
+    def rows_by_day(self) -> dict[date, list[dict[str, Any]]]:
+        """The open episodes of every day up to the night, counted from the events."""
+        last = max(row["as_of_date"] for row in self.layers)
+        days = [counted.FIRST_DAY + timedelta(days=number) for number in range((last - counted.FIRST_DAY).days + 1)]
+        return {day: counted.layers_as_of(self.known, day) for day in days}
 
 
 def is_held_back(event_id: str, day: date) -> bool:
@@ -102,6 +115,18 @@ def read(warehouse: Warehouse, known: counted.Shop, *, is_full: bool) -> Served:
         layers = rows(connection, "select * from marts.fct_recall_layers order by user_id, line_id")
         distribution = rows(connection, "select * from marts.fct_layer_distribution")
         personas = rows(connection, "select * from marts.fct_churned_personas")
+        returns = rows(connection, "select * from marts.fct_layer_returns")
+        summaries = {
+            name: rows(connection, f"select *, {name}_code as code from marts.fct_{name}_summary")
+            for name in ("persona", "reason")
+        }
+    with warehouse.connect() as connection:
+        profiles = pd.DataFrame(
+            rows(
+                connection,
+                "select line_id, lapsed_date, returned_date, reason_code from intermediate.int_episode_profiles",
+            )
+        )
     return Served(
         known=known,
         layers=layers,
@@ -113,6 +138,9 @@ def read(warehouse: Warehouse, known: counted.Shop, *, is_full: bool) -> Served:
             for row in distribution
         },
         personas={(row["user_id"], row["line_id"]): row for row in personas},
+        returns=returns,
+        summaries=summaries,
+        profiles=profiles,
         is_full_rebuild=is_full,
     )
 
@@ -148,11 +176,66 @@ def test_layers_of_a_night_equal_a_recount_of_the_events(nights: dict[date, Serv
 @pytest.mark.parametrize("as_of_date", NIGHTS)
 def test_distribution_of_every_past_day_equals_a_recount(nights: dict[date, Served], as_of_date: date) -> None:
     served = nights[as_of_date]
-    day = counted.FIRST_DAY
-    while day <= as_of_date:
+    for day, open_episodes in served.rows_by_day.items():
         found = {key[1:]: count for key, (count, _) in served.distribution.items() if key[0] == day and count}
-        assert found == counted.distribution_of(served.known, day), day
-        day += timedelta(days=1)
+        assert found == counted.distribution_of(open_episodes), day
+
+
+@pytest.mark.parametrize("as_of_date", NIGHTS)
+def test_returns_per_layer_and_bin_equal_a_walk_from_day_to_day(nights: dict[date, Served], as_of_date: date) -> None:
+    served = nights[as_of_date]
+    found = {
+        (row["line_id"], row["dimension_code"], row["layer_code"]): (row["episode_count"], row["returned_count"])
+        for row in served.returns
+    }
+    expected = counted.returns_of(served.known, served.rows_by_day, as_of_date, return_days=30)
+    assert {key: counts for key, counts in found.items() if counts[0]} == expected
+    assert any(returned for _, returned in expected.values())
+    for row in served.returns:
+        assert row["return_rate"] == (
+            round(Decimal(row["returned_count"]) / row["episode_count"], 6) if row["episode_count"] else None
+        )
+
+
+@pytest.mark.parametrize("as_of_date", NIGHTS)
+def test_personas_of_every_past_day_equal_a_recount(nights: dict[date, Served], as_of_date: date) -> None:
+    served = nights[as_of_date]
+    found = {
+        (row["as_of_date"], row["line_id"], row["persona_code"]): row["user_count"]
+        for row in served.summaries["persona"]
+        if row["user_count"]
+    }
+    expected = Counter(
+        (day, row["line_id"], row["persona_code"]) for day, rows in served.rows_by_day.items() for row in rows
+    )
+    assert found == expected
+
+
+@pytest.mark.parametrize("as_of_date", NIGHTS)
+def test_reasons_of_every_past_day_are_those_of_the_episodes_open_then(
+    nights: dict[date, Served], as_of_date: date
+) -> None:
+    served = nights[as_of_date]
+    frame = pd.DataFrame(served.summaries["reason"]).set_index(["as_of_date", "line_id", "reason_code"])["user_count"]
+    profiles = served.profiles
+    for day in served.rows_by_day:
+        is_open = (profiles["lapsed_date"] <= day) & (
+            profiles["returned_date"].isna() | (profiles["returned_date"] > day)
+        )
+        expected = profiles[is_open].groupby(["line_id", "reason_code"]).size()
+        found = frame[frame.index.get_level_values(0) == day].droplevel(0)
+        assert found[found > 0].to_dict() == expected.to_dict(), day
+
+
+@pytest.mark.parametrize("dimension", ["persona", "reason"])
+def test_summaries_have_every_code_on_every_day_and_rates_of_one(nights: dict[date, Served], dimension: str) -> None:
+    frame = pd.DataFrame(nights[NIGHTS[-1]].summaries[dimension])
+    days = frame.groupby(["line_id", "as_of_date"])
+    assert (days.size() == {"persona": 5, "reason": 9}[dimension]).all()
+    for (line, day), counts in days["user_count"].sum().items():
+        assert counts == sum(row["line_id"] == line for row in nights[NIGHTS[-1]].rows_by_day[day])
+    rates = days["user_rate"].sum().astype(float)
+    assert (((rates - 1).abs() < 0.00001) | (rates == 0)).all()
 
 
 def test_distribution_has_every_code_of_every_day_since_the_first_lapse(nights: dict[date, Served]) -> None:
@@ -160,7 +243,7 @@ def test_distribution_has_every_code_of_every_day_since_the_first_lapse(nights: 
     for line in counted.LINES:
         days = {key[0] for key in served.distribution if key[1] == line}
         first = min(days)
-        assert not any(key[0] == line for key in counted.distribution_of(served.known, first - timedelta(days=1)))
+        assert not any(key[0] == line for key in counted.distribution_of(served.rows_by_day[first - timedelta(days=1)]))
         assert days == {first + timedelta(days=number) for number in range((NIGHTS[-1] - first).days + 1)}
         first_visit = min(
             day for (_, of_line), history in counted.histories(served.known, NIGHTS[-1]).items()
@@ -212,7 +295,8 @@ def test_every_column_of_the_public_tables_is_described(
         undescribed = connection.execute(
             "select table_name, column_name from information_schema.columns"
             " where table_schema = 'marts'"
-            " and table_name in ('fct_recall_layers', 'fct_layer_distribution', 'fct_churned_personas')"
+            " and table_name in ('fct_recall_layers', 'fct_layer_distribution', 'fct_churned_personas',"
+            " 'fct_layer_returns', 'fct_persona_summary', 'fct_reason_summary', 'fct_churn_reasons')"
             " and col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) is null"
         ).fetchall()
     assert undescribed == []

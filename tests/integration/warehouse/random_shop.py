@@ -35,6 +35,28 @@ CATEGORIES = [*CATEGORY_LINES, "gift cards"]
 EXCHANGE_RATES = {date(2022, 1, 1): "1.10", date(2024, 2, 25): "1.05"}
 """Dollars for one euro, by first day."""
 
+REASON_RULES = """reason_code,rule_number,signal_code,window_days,minimum,maximum,score,valid_from
+never_activated,1,order_count,,,2,0.3,2020-01-01
+product_quality,1,refund_count,60,1,,0.5,2020-01-01
+product_quality,2,lowest_quality_rating,60,,3,0.4,2020-01-01
+product_quality,3,quality_mention_count,60,1,,0.6,2020-01-01
+service,1,service_mention_count,60,1,,0.6,2020-01-01
+service,2,slowest_answer_days,60,3,,0.3,2020-01-01
+service,3,unanswered_complaint_count,60,1,,0.2,2020-01-01
+service,4,lowest_service_rating,60,,3,0.4,2020-01-01
+price,1,discounted_order_rate,90,0.5,,0.3,2020-01-01
+price,2,list_price_rise_rate,,0.1,,0.5,2020-01-01
+price,3,price_mention_count,60,1,,0.6,2020-01-01
+content_stale,1,visit_fall_rate,20,0.3,,0.5,2020-01-01
+content_stale,1,days_since_new_listing,,10,,0.5,2020-01-01
+content_stale,2,content_mention_count,60,1,,0.6,2020-01-01
+wrong_match,1,channel_retention_ratio,15,,1,0.5,2020-01-01
+wrong_match,1,channel_user_count,15,2,,0.5,2020-01-01
+need_fulfilled,1,need_covered_days,,1,,0.5,2020-01-01
+competitor,1,competitor_mention_count,60,1,,0.8,2020-01-01
+unknown,1,,,,,0.1,2020-01-01
+"""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -62,6 +84,8 @@ class RandomShop:
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
+        # What only the reasons of a lapse look at; drawn apart, so that the rest of the shop does not hang on it.
+        self._draw_reason = random.Random(self.seed + 1)
         self._users = [f"u{number:02d}" for number in range(self.user_count)]
         self._orders: list[str] = []
         self._add_products()
@@ -120,17 +144,41 @@ class RandomShop:
                 "product_id": product_id,
                 "category": category,
                 "unit_cost": self._draw.choice(["", "0.75", "2.10"]),
+                "listed_at": self._listing(),
                 "updated_at": "",
             }
+            self._add_prices(product_id)
             self.deliveries.append(Delivery("products", row, self._draw.choice([0, 0, 0, 9])))
             if self._draw.random() < 0.3:
                 moved_at = self._instant(self._draw.randint(1, NIGHT_COUNT - 1))
                 moved = row | {
                     "category": self._draw.choice(CATEGORIES),
                     "unit_cost": self._draw.choice(["", "1.00"]),
+                    "listed_at": self._listing(),
                     "updated_at": moved_at.isoformat(),
                 }
                 self._deliver("products", moved, moved_at)
+
+    def _listing(self) -> str:
+        """When a product was listed; some are without it."""
+        day = FIRST_NIGHT + timedelta(days=self._draw_reason.randint(-90, NIGHT_COUNT))
+        return self._draw_reason.choice(["", f"{day}T12:00:00+00:00", f"{day}T12:00:00+00:00"])
+
+    def _add_prices(self, product_id: str) -> None:
+        """List prices that change every few weeks; a price may land long after its day."""
+        day = -HISTORY_DAYS
+        while day < NIGHT_COUNT:
+            valid_from = FIRST_NIGHT + timedelta(days=day)
+            price = {
+                "product_id": product_id,
+                "valid_from": valid_from.isoformat(),
+                "list_price": self._draw_reason.choice(["4", "5", "6"]),
+                "updated_at": "",
+            }
+            self.deliveries.append(
+                Delivery("product_prices", price, max(0, day + self._draw_reason.choice([0, 0, 1, 9, 400])))
+            )
+            day += self._draw_reason.choice([12, 30, 55])
 
     def _add_users(self) -> None:
         for number, user_id in enumerate(self._users):
@@ -195,6 +243,8 @@ class RandomShop:
             "net_amount": self._draw.choice(["0", "10", "19.99", "20.02"]),
             "currency_code": self._draw.choice(["", "", "USD", "EUR"]),
             "status": self._draw.choice(["completed", "completed", "pending", "paid"]),
+            "discount_amount": self._draw_reason.choice(["", "0", "2"]),
+            "coupon_code": self._draw_reason.choice(["", "", "SPRING"]),
             "updated_at": at.isoformat(),
         }
         self._deliver("orders", row, at)
@@ -262,13 +312,17 @@ class RandomShop:
             self._deliver("visits", row, changed_at)
 
     def _add_feedback(self, user_id: str, at: datetime) -> None:
-        kind = self._draw.choice(["complaint", "rating", "nps", "nps"])
+        kind = self._draw.choice(["complaint", "complaint", "rating", "survey", "nps", "nps"])
+        answer_days = self._draw_reason.choice([0, 2, 5, 40])
+        scores = {"rating": ["1", "2", "3", "5"], "nps": ["", "0", "6", "7", "8", "9", "10"]}
         row = {
             "feedback_id": f"f{sum(delivery.table == 'feedback' for delivery in self.deliveries):04d}{user_id}",
             "user_id": user_id,
             "submitted_at": at.isoformat(),
             "kind": kind,
-            "score": self._draw.choice(["", "0", "6", "7", "8", "9", "10"]) if kind == "nps" else "",
+            "topic": self._draw_reason.choice(["", "quality", "service", "delivery", "price", "content", "competitor"]),
+            "score": self._draw.choice(scores.get(kind, [""])),
+            "answered_at": self._draw_reason.choice(["", (at + timedelta(days=answer_days)).isoformat()]),
             "order_id": self._draw.choice(["", "", "never delivered", self._draw.choice(self._orders or [""])]),
             "updated_at": "",
         }
@@ -303,5 +357,7 @@ def definition_files() -> dict[str, str]:
         "definitions/business_lines.csv": "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\n"
         + lines,
         "definitions/category_lines.csv": "category,line_id,valid_from\n" + categories,
+        "definitions/reason_rules.csv": REASON_RULES,
+        "definitions/category_lifetimes.csv": "category,lifetime_days,valid_from\ndog food,40,2020-01-01\n",
         "definitions/exchange_rates.csv": "currency_code,rate_date,rate\n" + rates,
     }

@@ -18,6 +18,7 @@ from recall.warehouse.definitions import validate_definitions
 
 LINES = "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\n"
 BINS = "dimension_code,layer_code,lower_edge,upper_edge,score,valid_from\n"
+REASON_RULES = "reason_code,rule_number,signal_code,window_days,minimum,maximum,score,valid_from\n"
 RULES = "rule_number,persona_code,measure_code,minimum,maximum,valid_from\n"
 
 
@@ -207,6 +208,64 @@ def test_persona_conditions_that_bound_nothing_or_cross_are_refused(tmp_path: Pa
         "definitions/persona_rules.csv, row 2, column minimum: expected a minimum, a maximum or both, found neither",
         "definitions/persona_rules.csv, row 3, column maximum: expected a number above the minimum 9, found 3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("pricey,1,order_count,,1,,0.5,2020-01-01", "column reason_code: expected one of never_activated,"),
+        ("price,1,order_cuont,,1,,0.5,2020-01-01", "column signal_code: expected one of refund_count,"),
+        ("price,1,order_count,,1,,1.5,2020-01-01", "column score: expected a number with a decimal point of at most 1"),
+        ("price,1,order_count,,1,,0,2020-01-01", "column score: expected a number with a decimal point"),
+        ("price,1,,,,,0.5,2020-01-01", "column signal_code: expected a signal, because only unknown is without"),
+        (
+            "price,1,order_count,,,,0.5,2020-01-01",
+            "column minimum: expected a minimum, a maximum or both, found neither",
+        ),
+        ("price,1,order_count,,3,3,0.5,2020-01-01", "column maximum: expected a number above the minimum 3, found 3"),
+        (
+            "price,1,refund_count,,1,,0.5,2020-01-01",
+            "column window_days: expected the days that refund_count looks back",
+        ),
+        ("price,1,order_count,9,1,,0.5,2020-01-01", "column window_days: expected an empty cell, since order_count"),
+    ],
+)
+def test_reason_rules_with_an_unknown_code_or_a_bad_bound_are_refused(tmp_path: Path, rule: str, expected: str) -> None:
+    (found,) = faults(tmp_path, reason_rules=f"{REASON_RULES}unknown,1,,,,,0.1,2020-01-01\n{rule}\n")
+    assert found.startswith(f"definitions/reason_rules.csv, row 3, {expected}")
+
+
+def test_a_signal_with_two_windows_and_a_rule_with_two_scores_are_refused(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path,
+        reason_rules=REASON_RULES
+        + "unknown,1,,,,,0.1,2020-01-01\n"
+        + "price,1,refund_count,30,1,,0.5,2020-01-01\n"
+        + "price,1,order_count,,1,,0.4,2020-01-01\n"
+        + "service,1,refund_count,60,1,,0.5,2020-01-01\n",
+    )
+    assert found == [
+        "definitions/reason_rules.csv, row 4, column score: expected 0.5, as in row 3 of the same rule, found 0.4",
+        "definitions/reason_rules.csv, row 5, column window_days: expected 30, as in row 3 for the same signal,"
+        " found 60",
+    ]
+
+
+@pytest.mark.parametrize("rows", ["", "unknown,1,,,,,0.1,2020-01-01\nunknown,2,,,,,0.2,2020-01-01\n"])
+def test_reason_rules_say_once_what_unknown_scores(tmp_path: Path, rows: str) -> None:
+    (found,) = faults(tmp_path, reason_rules=f"{REASON_RULES}price,1,order_count,,1,,0.5,2020-01-01\n{rows}")
+    assert "expected one row for unknown from 2020-01-01" in found
+
+
+def test_figures_of_one_channel_must_have_one_window(tmp_path: Path) -> None:
+    (found,) = faults(
+        tmp_path,
+        reason_rules=REASON_RULES
+        + "unknown,1,,,,,0.1,2020-01-01\n"
+        + "wrong_match,1,channel_retention_ratio,30,,0.7,0.5,2020-01-01\n"
+        + "wrong_match,1,channel_user_count,60,100,,0.5,2020-01-01\n",
+    )
+    assert found.endswith("column window_days: expected 30, as in row 3: both describe the same channel, found 60")
 
 
 def test_a_rate_for_the_workspaces_own_currency_is_refused(tmp_path: Path) -> None:

@@ -134,6 +134,43 @@ def test_render_page_waterfall_parts_add_up_to_the_candidates() -> None:
     assert "written to 102" in text
 
 
+def test_render_page_reasons_and_returns_stand_beside_their_counts() -> None:
+    days = [
+        {"as_of_date": date(2026, 2, day), "reason_code": code, "episode_count": count}
+        for day in (1, 2)
+        for code, count in (("price", 3), ("unknown", 0))
+    ]
+    page = render(
+        layers=[{"layer_code": "low", "layer_name": "Hardly reachable"}],
+        layer_returns=[{"layer_code": "low", "episode_count": 40, "returned_count": 10, "return_days": 21}],
+        bin_returns=[
+            {
+                "line_id": "tea",
+                "line_name": "Tea",
+                "dimension_code": "days_since_last_order",
+                "layer_code": "under_30_days",
+                "episode_count": 8,
+                "returned_count": 3,
+                "return_rate": Decimal("0.375"),
+            }
+        ],
+        reasons=[
+            {"reason_code": "never_activated", "primary_count": 5, "episode_count": 7, "mean_score": Decimal("0.4")}
+        ],
+        reason_days=days,
+    )
+    text = text_of(page)
+    assert "never activated 5 7 0.40" in text
+    assert "returned within 21 days" in text
+    # 10 of 40 came back from the layer.
+    assert "25% (10 of 40)" in text
+    assert "Tea days since last order under 30 days 8 37.5%" in text
+    assert "Open episodes per day, by primary reason" in page
+    # A reason that nobody ever had is not in the legend.
+    assert ">price<" in page
+    assert ">unknown<" not in page
+
+
 def test_render_page_failed_check_is_shown_above_the_passed_ones() -> None:
     check = {
         "door": "raw",

@@ -8,7 +8,8 @@ products as (
     select
         product_id,
         category,
-        unit_cost
+        unit_cost,
+        listed_date
     from {{ ref('stg_landing__products') }}
 
 ),
@@ -25,6 +26,7 @@ final as (
         products.product_id,
         products.category,
         products.unit_cost,
+        products.listed_date,
         coalesce(category_lines.line_id, 'all') as line_id
     from products
     left join category_lines
@@ -36,5 +38,6 @@ select
     product_id,
     category,
     unit_cost,
+    listed_date,
     line_id
 from final

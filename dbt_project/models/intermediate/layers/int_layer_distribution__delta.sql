@@ -1,16 +1,13 @@
 -- One row per day from the line's first lapse to D, line, dimension and code: how many open episodes are in it.
 with
 
-moves as (
+running_counts as (
 
-    select
-        line_id,
-        move_date,
-        dimension_code,
-        layer_code,
-        user_change
-    from {{ ref('int_layer_moves__delta') }}
-    where move_date <= {{ as_of_date() }}
+    {{ running_counts(
+        moves=ref('int_layer_moves__delta'),
+        codes=layer_dimension_codes(),
+        code='layer_code',
+    ) }}
 
 ),
 
@@ -23,79 +20,18 @@ line_visits as (
 
 ),
 
-layers as (
-
-    {{ layers_in_force() }}
-
-),
-
-codes as (
+counts as (
 
     select
-        dimension_code,
-        layer_code
-    from ({{ layer_bins_in_force() }}) as bins
-
-    union all
-
-    select
-        'layer' as dimension_code,
-        layer_code
-    from layers
-
-    union all
-
-    select
-        'layer_without_visits' as dimension_code,
-        layer_code
-    from layers
-
-),
-
-lines as (
-
-    select
-        moves.line_id,
-        min(moves.move_date) as first_lapsed_date,
-        min(line_visits.first_visit_date) as first_visit_date
-    from moves
+        running_counts.as_of_date,
+        running_counts.line_id,
+        running_counts.dimension_code,
+        running_counts.layer_code,
+        running_counts.user_count,
+        coalesce(line_visits.first_visit_date <= running_counts.as_of_date, false) as has_visits
+    from running_counts
     left join line_visits
-        on moves.line_id = line_visits.line_id
-    group by moves.line_id
-
-),
-
-days as (
-
-    select
-        lines.line_id,
-        days.calendar_date as as_of_date,
-        coalesce(lines.first_visit_date <= days.calendar_date, false) as has_visits
-    from lines
-    cross join lateral {{ date_spine('lines.first_lapsed_date', as_of_date()) }} as days
-
-),
-
-running_counts as (
-
-    select
-        days.as_of_date,
-        days.line_id,
-        days.has_visits,
-        codes.dimension_code,
-        codes.layer_code,
-        sum(coalesce(moves.user_change, 0)) over (
-            partition by days.line_id, codes.dimension_code, codes.layer_code
-            order by days.as_of_date
-        ) as user_count
-    from days
-    cross join codes
-    left join moves
-        on
-            days.line_id = moves.line_id
-            and days.as_of_date = moves.move_date
-            and codes.dimension_code = moves.dimension_code
-            and codes.layer_code = moves.layer_code
+        on running_counts.line_id = line_visits.line_id
 
 ),
 
@@ -109,7 +45,7 @@ final as (
         layer_code,
         cast(user_count as integer) as user_count,
         sum(user_count) over (partition by as_of_date, line_id, dimension_code) as open_count
-    from running_counts
+    from counts
     where
         dimension_code in ('days_since_last_order', 'order_count_30d_before_last_order')
         or (has_visits and dimension_code <> 'layer_without_visits')

@@ -14,6 +14,9 @@ episodes as (
         average_order_amount,
         last_order_date
     from {{ ref('int_persona_measures__summed') }}
+    where
+        is_open
+        and is_changed
 
 ),
 
@@ -40,6 +43,7 @@ matched_rules as (
     select
         user_id,
         line_id,
+        last_key_date,
         persona_code,
         age_years
     from {{ ref('int_persona_rules__matched') }}
@@ -57,14 +61,14 @@ main_channels as (
 
 ),
 
-preferred_categories as (
+preferences as (
 
     select
         user_id,
         line_id,
-        category
-    from {{ ref('int_persona_categories__ranked') }}
-    where rank_number = 1
+        last_key_date,
+        preferred_category
+    from {{ ref('int_episode_preferences__found') }}
 
 ),
 
@@ -97,7 +101,7 @@ final as (
 
         -- behaviour in the line up to the lapse
         main_channels.channel as main_visit_channel,
-        preferred_categories.category as preferred_category,
+        preferences.preferred_category,
         episodes.average_order_amount,
         episodes.order_count,
         episodes.net_amount,
@@ -114,6 +118,7 @@ final as (
         on
             episodes.user_id = matched_rules.user_id
             and episodes.line_id = matched_rules.line_id
+            and episodes.last_key_date = matched_rules.last_key_date
     left join users
         on episodes.user_id = users.user_id
     left join age_bands
@@ -124,10 +129,11 @@ final as (
         on
             episodes.user_id = main_channels.user_id
             and episodes.line_id = main_channels.line_id
-    left join preferred_categories
+    left join preferences
         on
-            episodes.user_id = preferred_categories.user_id
-            and episodes.line_id = preferred_categories.line_id
+            episodes.user_id = preferences.user_id
+            and episodes.line_id = preferences.line_id
+            and episodes.last_key_date = preferences.last_key_date
     left join last_interactions
         on episodes.user_id = last_interactions.user_id
 

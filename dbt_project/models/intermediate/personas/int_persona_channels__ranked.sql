@@ -9,6 +9,9 @@ episodes as (
         lapsed_date,
         first_order_date
     from {{ ref('int_persona_measures__summed') }}
+    where
+        is_open
+        and is_changed
 
 ),
 

@@ -1,4 +1,4 @@
--- One row per open episode of a changed user: what the customer had ordered in the line up to the lapse.
+-- One row per profiled episode, open or returned: what the customer had ordered in the line up to the lapse.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -10,9 +10,11 @@ episodes as (
         line_id,
         episode_number,
         last_key_date,
-        lapsed_date
-    from {{ ref('int_lapse_episodes__delta') }}
-    where is_open
+        lapsed_date,
+        is_open,
+        is_changed,
+        birth_date
+    from {{ ref('int_episodes__profiled') }}
 
 ),
 
@@ -24,7 +26,7 @@ order_days as (
         activity_date,
         order_count,
         net_amount
-    from {{ ref('int_user_days__tonight') }}
+    from {{ ref('int_user_days__profiled') }}
     where order_count > 0
 
 ),
@@ -37,6 +39,9 @@ sums as (
         episodes.episode_number,
         episodes.last_key_date,
         episodes.lapsed_date,
+        episodes.is_open,
+        episodes.is_changed,
+        episodes.birth_date,
         cast(sum(order_days.order_count) as integer) as order_count,
         sum(order_days.net_amount) as net_amount,
         min(order_days.activity_date) as first_order_date,
@@ -52,7 +57,10 @@ sums as (
         episodes.line_id,
         episodes.episode_number,
         episodes.last_key_date,
-        episodes.lapsed_date
+        episodes.lapsed_date,
+        episodes.is_open,
+        episodes.is_changed,
+        episodes.birth_date
 
 ),
 
@@ -64,6 +72,9 @@ final as (
         episode_number,
         last_key_date,
         lapsed_date,
+        is_open,
+        is_changed,
+        birth_date,
         order_count,
         net_amount,
         round(net_amount / order_count, 2) as average_order_amount,
@@ -80,6 +91,9 @@ select
     episode_number,
     last_key_date,
     lapsed_date,
+    is_open,
+    is_changed,
+    birth_date,
     order_count,
     net_amount,
     average_order_amount,

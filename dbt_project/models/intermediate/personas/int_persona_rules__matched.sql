@@ -1,4 +1,4 @@
--- One row per open episode of a changed user: age at the lapse, and the persona by the first rule that holds.
+-- One row per profiled episode, open or returned: age at the lapse, and the persona by the first rule that holds.
 with
 
 episodes as (
@@ -6,21 +6,14 @@ episodes as (
     select
         user_id,
         line_id,
+        last_key_date,
         lapsed_date,
+        birth_date,
         order_count,
         net_amount,
         average_order_amount,
         customer_days
     from {{ ref('int_persona_measures__summed') }}
-
-),
-
-users as (
-
-    select
-        user_id,
-        birth_date
-    from {{ ref('int_users__delta') }}
 
 ),
 
@@ -33,16 +26,15 @@ rules as (
 measures as (
 
     select
-        episodes.user_id,
-        episodes.line_id,
-        {{ age_in_years('users.birth_date', 'episodes.lapsed_date') }} as age_years,
-        episodes.order_count,
-        episodes.net_amount,
-        episodes.average_order_amount,
-        episodes.customer_days
+        user_id,
+        line_id,
+        last_key_date,
+        {{ age_in_years('birth_date', 'lapsed_date') }} as age_years,
+        order_count,
+        net_amount,
+        average_order_amount,
+        customer_days
     from episodes
-    left join users
-        on episodes.user_id = users.user_id
 
 ),
 
@@ -51,6 +43,7 @@ conditions as (
     select
         measures.user_id,
         measures.line_id,
+        measures.last_key_date,
         measures.age_years,
         rules.rule_number,
         rules.persona_code,
@@ -77,6 +70,7 @@ held_rules as (
     select
         user_id,
         line_id,
+        last_key_date,
         age_years,
         rule_number,
         persona_code
@@ -84,6 +78,7 @@ held_rules as (
     group by
         user_id,
         line_id,
+        last_key_date,
         age_years,
         rule_number,
         persona_code
@@ -91,7 +86,7 @@ held_rules as (
         min(
             case
                 when measure_code is null then 1
-                when measure >= coalesce(minimum, measure) and (maximum is null or measure < maximum) then 1
+                when {{ is_condition_met('measure', 'minimum', 'maximum') }} then 1
                 else 0
             end
         ) = 1
@@ -103,9 +98,10 @@ numbered_rules as (
     select
         user_id,
         line_id,
+        last_key_date,
         age_years,
         persona_code,
-        row_number() over (partition by user_id, line_id order by rule_number) as rank_number
+        row_number() over (partition by user_id, line_id, last_key_date order by rule_number) as rank_number
     from held_rules
 
 )
@@ -113,6 +109,7 @@ numbered_rules as (
 select
     user_id,
     line_id,
+    last_key_date,
     age_years,
     persona_code
 from numbered_rules

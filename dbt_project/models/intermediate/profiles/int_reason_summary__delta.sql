@@ -1,0 +1,9 @@
+-- One row per day from the line's first lapse to D, line and reason: how many open episodes had it.
+select
+    as_of_date,
+    line_id,
+    profile_code as reason_code,
+    user_count,
+    user_rate
+from {{ ref('int_profile_counts__summed') }}
+where dimension_code = 'reason'

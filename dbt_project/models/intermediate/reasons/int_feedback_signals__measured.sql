@@ -1,0 +1,140 @@
+-- One row per profiled episode and signal of what the customer said in the window: complaints and survey answers by
+-- topic, lowest ratings, and how long complaints waited for an answer.
+with
+
+episodes as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date,
+        lapsed_date
+    from {{ ref('int_episodes__profiled') }}
+
+),
+
+windows as (
+
+    {{ signal_windows_in_force() }}
+
+),
+
+-- An answer after the lapse is not known at the lapse. Only an answer tells that answers are delivered at all.
+said as (
+
+    select
+        feedback_id,
+        user_id,
+        line_id,
+        submitted_date,
+        {{ feedback_signal('kind', 'topic') }} as signal_code,
+        score as signal_value,
+        answered_date
+    from {{ ref('int_profile_feedback__lined') }}
+
+    union all
+
+    select
+        feedback_id,
+        user_id,
+        line_id,
+        submitted_date,
+        'slowest_answer_days' as signal_code,
+        {{ days_between('submitted_date', 'answered_date') }} as signal_value,
+        answered_date
+    from {{ ref('int_profile_feedback__lined') }}
+    where
+        kind = 'complaint'
+        and answered_date is not null
+
+    union all
+
+    select
+        feedback_id,
+        user_id,
+        line_id,
+        submitted_date,
+        'unanswered_complaint_count' as signal_code,
+        cast(null as integer) as signal_value,
+        answered_date
+    from {{ ref('int_profile_feedback__lined') }}
+    where kind = 'complaint'
+
+),
+
+episode_feedback as (
+
+    select
+        episodes.user_id,
+        episodes.line_id,
+        episodes.last_key_date,
+        said.feedback_id,
+        said.signal_code,
+        said.signal_value
+    from episodes
+    inner join said
+        on
+            episodes.user_id = said.user_id
+            and episodes.line_id = said.line_id
+            and episodes.lapsed_date >= said.submitted_date
+    inner join windows
+        on said.signal_code = windows.signal_code
+    where
+        {{ is_in_signal_window('said.submitted_date', 'episodes', 'windows') }}
+        and (
+            said.signal_code not in ('slowest_answer_days', 'unanswered_complaint_count')
+            or (said.signal_code = 'slowest_answer_days' and said.answered_date <= episodes.lapsed_date)
+            or (
+                said.signal_code = 'unanswered_complaint_count'
+                and (said.answered_date is null or said.answered_date > episodes.lapsed_date)
+            )
+        )
+
+),
+
+measured as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date,
+        signal_code,
+        case
+            when signal_code in ('lowest_quality_rating', 'lowest_service_rating') then min(signal_value)
+            when signal_code = 'slowest_answer_days' then max(signal_value)
+            else count(*)
+        end as signal_value
+    from episode_feedback
+    group by
+        user_id,
+        line_id,
+        last_key_date,
+        signal_code
+
+)
+
+-- Named are the ratings and answers that decided, and all that are counted.
+select
+    measured.user_id,
+    measured.line_id,
+    measured.last_key_date,
+    measured.signal_code,
+    cast(measured.signal_value as numeric) as signal_value,
+    '"' || measured.signal_code || '": ' || cast(measured.signal_value as text)
+    || ', "' || measured.signal_code || '_feedback_ids": ' || {{ json_list('episode_feedback.feedback_id') }} as members
+from measured
+inner join episode_feedback
+    on
+        measured.user_id = episode_feedback.user_id
+        and measured.line_id = episode_feedback.line_id
+        and measured.last_key_date = episode_feedback.last_key_date
+        and measured.signal_code = episode_feedback.signal_code
+where
+    measured.signal_code not in ('lowest_quality_rating', 'lowest_service_rating', 'slowest_answer_days')
+    or measured.signal_value = episode_feedback.signal_value
+group by
+    measured.user_id,
+    measured.line_id,
+    measured.last_key_date,
+    measured.signal_code,
+    measured.signal_value
