@@ -152,10 +152,12 @@ class Landing:
         )
         delay[today + delay >= self.settings.day_count] = 0
         for days in LATE_DAYS:
-            late = batch.take(np.flatnonzero(delay == days))
-            count = late.rows.num_rows
-            if count:
-                self._hold(today + days, table, late)
+            places = np.flatnonzero(delay == days)
+            count = len(places)
+            if not count:
+                continue
+            late = batch.take(places)
+            self._hold(today + days, table, late)
             day.note(
                 "late_rows",
                 table_name=[table] * count,
@@ -163,7 +165,7 @@ class Landing:
                 business_date=[self.settings.date_of(today).isoformat()] * count,
                 delivered_date=[self.settings.date_of(today + days).isoformat()] * count,
             )
-        return batch.take(np.flatnonzero(delay == 0))
+        return batch.take(np.flatnonzero(delay == 0)) if delay.any() else batch
 
     def _hold(self, day: int, table: str, batch: Batch) -> None:
         self._held.setdefault(day, {}).setdefault(table, []).append(batch)

@@ -275,6 +275,7 @@ class Shop:
         customers.arm[who] = arm
         customers.touched_day[who] = today
         factors = np.array([entry.hazard_factor for entry in ARMS])
+        untouched, touched = self._return_rates(who, factors[arm], today)
         number = self._number("touch", len(who))
         day.add(
             "touches",
@@ -296,8 +297,8 @@ class Shop:
             touched_date=[self._date(today)] * len(who),
             arm_code=[ARMS[place].code for place in arm],
             layer_code=[self.scale.codes[place] for place in customers.lapse_layer[who]],
-            return_rate_untouched=self._return_rate(who, np.ones(len(who)), today),
-            return_rate_touched=self._return_rate(who, factors[arm], today),
+            return_rate_untouched=untouched,
+            return_rate_touched=touched,
         )
 
     def _hazards_of(self, who: Any, today: int) -> Any:
@@ -307,12 +308,14 @@ class Shop:
         layer = self.scale.layers(customers.dimensions(who, today - 1), self.is_visited[line])
         return self.hazards[line, layer]
 
-    def _return_rate(self, who: Any, factor: Any, today: int) -> Any:
-        """Chance that a customer who does nothing else returns within EFFECT_DAYS days, today's included."""
-        stay = np.ones(len(who))
+    def _return_rates(self, who: Any, factor: Any, today: int) -> tuple[Any, Any]:
+        """Chances that customers who do nothing else return within EFFECT_DAYS days from today: untouched, touched."""
+        stay_untouched, stay_touched = np.ones(len(who)), np.ones(len(who))
         for ahead in range(EFFECT_DAYS):
-            stay *= 1 - np.minimum(1.0, self._hazards_of(who, today + ahead) * factor)
-        return np.round(1 - stay, 6)
+            hazard = self._hazards_of(who, today + ahead)
+            stay_untouched *= 1 - hazard
+            stay_touched *= 1 - np.minimum(1.0, hazard * factor)
+        return np.round(1 - stay_untouched, 6), np.round(1 - stay_touched, 6)
 
     def _return(self, draw: np.random.Generator, day: Day, today: int) -> Any:
         customers = self.customers
