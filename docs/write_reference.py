@@ -92,9 +92,12 @@ def _tables() -> str:
 
 
 def _models(schema: str) -> Iterable[dict[str, Any]]:
-    for path in sorted((MODELS / schema).rglob("*.yml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        yield from content.get("models") or []
+    for folder in PUBLIC:
+        for path in sorted((MODELS / folder).rglob("*.yml")):
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            for model in content.get("models") or []:
+                if (model.get("config") or {}).get("schema", folder) == schema:
+                    yield model
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

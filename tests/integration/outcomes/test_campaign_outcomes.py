@@ -49,6 +49,12 @@ r2,anna,2026-02-06,spring
 r3,bert,2026-02-10,another
 """
 
+COSTS = """cost_date,channel,cost_amount
+2025-12-01,unknown,5
+2025-12-31,unknown,7
+2026-01-02,search,50
+"""
+
 
 def controlled_campaign(name: str, *, control_orders: int) -> tuple[str, str]:
     """A campaign with a control: of 40 treated users 20 order within a week, of 40 held out ones so many."""
@@ -71,6 +77,7 @@ def outcomes(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFacto
     write(folder, "landing/orders/orders.csv", ORDERS + exam_orders + quiz_orders)
     write(folder, "landing/touches/touches.csv", TOUCHES + exam_touches + quiz_touches)
     write(folder, "landing/redemptions/redemptions.csv", REDEMPTIONS)
+    write(folder, "landing/acquisition_costs/costs.csv", COSTS)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RECALL_HOME", str(module_warehouse.home.root))
         environment.setenv("RECALL_WORKSPACE", str(folder))
@@ -219,3 +226,38 @@ def test_campaign_steps_redeemed_counts_users_of_that_campaign(outcomes: psycopg
     ]
     assert {step["step_number"] for step in steps} == {0}
     assert {step["channel"] for step in steps} == {"unknown"}
+
+
+def test_balance_states_what_is_known_of_new_and_returned_customers_and_why_the_rest_is_not(
+    outcomes: psycopg.Connection,
+) -> None:
+    found = {
+        (row["month"], row["channel"]): row
+        for row in rows(outcomes, "select * from marts.fct_acquisition_balance order by month, channel")
+    }
+    december, january = date(2025, 12, 1), date(2026, 1, 1)
+    february, march = date(2026, 2, 1), date(2026, 3, 1)
+    assert list(found) == [
+        (december, "unknown"), (january, "search"), (january, "unknown"), (february, "unknown"), (march, "unknown")
+    ]  # fmt: skip
+    # anna, cleo and dora for 5 + 7; each kept 30 % of the first order as margin: (30 + 11 + 12) x 0.3.
+    new = found[december, "unknown"]
+    assert (new["new_count"], new["new_cost_amount"], new["new_cost_per_customer_amount"]) == (3, 12, Decimal("4.00"))
+    assert (new["new_contribution_amount"], new["new_retention_rate_30d"]) == (Decimal("15.9"), 0)
+    # Money was spent and nobody came: no cost per customer, not one of 0.
+    spent = found[january, "search"]
+    assert (spent["new_count"], spent["new_cost_amount"], spent["new_cost_per_customer_amount"]) == (0, 50, None)
+    assert spent["not_estimable_reason"] == "nobody was recalled"
+    # bert's three orders of 25 January, 1 and 10 February are all within 30 days: (9 + 5 + 7) x 0.3.
+    assert found[january, "unknown"]["new_contribution_amount"] == Decimal("6.3")
+    # anna, bert, 40 of exam and 40 of quiz; only anna had lapsed, and spring has no control. Nobody said what a touch
+    # costs. She returned on 5 February with 20 x 0.3 and was not there on 7 March, 30 days later.
+    recalled = found[february, "unknown"]
+    assert (recalled["recalled_count"], recalled["immature_count"], recalled["returned_count"]) == (82, 0, 1)
+    assert (recalled["caused_return_count"], recalled["not_estimable_reason"]) == (None, "no control")
+    assert (recalled["recall_cost_amount"], recalled["recall_cost_per_caused_amount"]) == (None, None)
+    assert (recalled["returned_contribution_amount"], recalled["returned_retention_rate_30d"]) == (6, 0)
+    # cleo was touched on 5 March.
+    late = found[march, "unknown"]
+    assert (late["recalled_count"], late["immature_count"], late["is_complete"]) == (1, 1, False)
+    assert (late["returned_count"], late["not_estimable_reason"]) == (0, "no window has ended")
