@@ -43,8 +43,10 @@ format: setup ## let ruff and sqlfluff mend what they can mend
 	@.venv/bin/ruff format .
 	@PYTHONWARNINGS=ignore .venv/bin/sqlfluff fix --processes 2 --disable-progress-bar $(SQL)
 
-bench: setup ## measure the loader on made-up visits, as a table (minutes, several GB of disk)
+bench: setup ## measure loads, nights and rebuilds on made-up visits, as tables (many minutes, several GB of disk)
+	@$(UV) sync --locked --quiet --group bench
 	@.venv/bin/python -m bench.ingest
+	@.venv/bin/python -m bench.warehouse
 
 docs: setup ## write docs/reference anew: commands, inputs, tables, the campaign file's schema
 	@.venv/bin/python docs/write_reference.py
