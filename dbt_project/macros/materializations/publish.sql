@@ -1,6 +1,6 @@
 {#-
     Moves the rows of tonight into every published table of a layer, in one transaction: per table the rows of its
-    scope go and its delta comes. Readers see the world before or the world after, of all tables at once; whatever
+    scope go and its delta comes; in a full rebuild the delta of a large table becomes the table's rows. Readers see the world before or the world after, of all tables at once; whatever
     fails leaves everything as it was. For the marts the build becomes the published one in the same transaction,
     and with it every view that ages with the as-of date.
 
@@ -19,27 +19,11 @@
     {% call statement('begin') %}
         begin
     {% endcall %}
-    {% for node in nodes %}
-        {% set target_relation = relation_of(node) %}
-        {% set delta_relation = relation_of(delta_of(node)) %}
-        {% set columns = node.columns.keys() | join(', ') %}
-        {% call statement('delete_scope') %}
-            delete from {{ target_relation }} as target_rows
-            where {{ scope_condition(node) }}
-        {% endcall %}
-        {% call statement('insert_delta') %}
-            insert into {{ target_relation }} ({{ columns }})
-            select {{ columns }}
-            from {{ delta_relation }}
-            order by {{ primary_key_of_contract(node) | join(', ') }}
-        {% endcall %}
-        {% do log(
-            target_relation.include(database=false) ~ ': '
-            ~ load_result('delete_scope').response.rows_affected ~ ' rows replaced by '
-            ~ load_result('insert_delta').response.rows_affected,
-            info=true
-        ) %}
+    {% set exchanges = exchanged_nodes(nodes) %}
+    {% for node in nodes if node not in exchanges %}
+        {% do replace_scope(node) %}
     {% endfor %}
+    {% do exchange_rows(exchanges) %}
     {% if layer == 'marts' %}
         {% call statement('move_control') %}
             {{ mark_published() }}
@@ -48,14 +32,94 @@
             {{ exceptions.raise_compiler_error('No build is running, so nothing was published. Run the night again.') }}
         {% endif %}
     {% endif %}
+    {% do adapter.commit() %}
+    {#- Afterwards, because nobody may wait for it: a night that ends before still has served its rows. -#}
     {% if is_full_rebuild() %}
         {% for node in nodes %}
             {% call statement('analyze', auto_begin=True) %}
                 {{ analyze(relation_of(node)) }}
             {% endcall %}
         {% endfor %}
+        {% do adapter.commit() %}
     {% endif %}
-    {% do adapter.commit() %}
+{% endmacro %}
+
+
+{#- Puts the delta of a published node in the place of the rows in its scope, within the caller's transaction. -#}
+{% macro replace_scope(node) %}
+    {% set target_relation = relation_of(node) %}
+    {% set columns = node.columns.keys() | join(', ') %}
+    {% call statement('delete_scope') %}
+        delete from {{ target_relation }} as target_rows
+        where {{ scope_condition(node) }}
+    {% endcall %}
+    {% call statement('insert_delta') %}
+        insert into {{ target_relation }} ({{ columns }})
+        select {{ columns }}
+        from {{ relation_of(delta_of(node)) }}
+        order by {{ primary_key_of_contract(node) | join(', ') }}
+    {% endcall %}
+    {% do log(
+        target_relation.include(database=false) ~ ': '
+        ~ load_result('delete_scope').response.rows_affected ~ ' rows replaced by '
+        ~ load_result('insert_delta').response.rows_affected,
+        info=true
+    ) %}
+{% endmacro %}
+
+
+{#-
+    The nodes all of whose rows a rebuild can exchange at once: their table has one partition and their delta is fit
+    to be the next one. None while a transaction is open that began before the deltas were loaded: the rows of all
+    nodes are then replaced one by one, which is slow and right for everybody.
+-#}
+{% macro exchanged_nodes(nodes) %}
+    {% set exchanges = [] %}
+    {% if is_full_rebuild() %}
+        {% for node in nodes if is_exchanged(node) %}
+            {% if partition_of(relation_of(node)) and can_become_partition(relation_of(delta_of(node)), relation_of(node)) %}
+                {% do exchanges.append(node) %}
+            {% endif %}
+        {% endfor %}
+        {% if exchanges and not older_transactions_end(60) %}
+            {% do exchanges.clear() %}
+        {% endif %}
+    {% endif %}
+    {{ return(exchanges) }}
+{% endmacro %}
+
+
+{#-
+    Exchanges the rows of nodes, within the caller's transaction. Where readers hold the tables all the time, the rows
+    are replaced one by one instead.
+-#}
+{% macro exchange_rows(nodes) %}
+    {% if nodes %}
+        {% set targets = [] %}
+        {% for node in nodes %}
+            {% do targets.append(relation_of(node)) %}
+        {% endfor %}
+        {% call statement('lock') %}
+            {{ lock_tables(targets, tries=120) }}
+        {% endcall %}
+        {% set is_locked = has_locked(targets[-1]) %}
+        {% for node in nodes %}
+            {% if is_locked %}
+                {% set changes = exchange_statements(
+                    relation_of(node), partition_of(relation_of(node)), relation_of(delta_of(node)),
+                    rows_relation(node).identifier
+                ) %}
+                {% for change in changes %}
+                    {% call statement('exchange') %}
+                        {{ change }}
+                    {% endcall %}
+                {% endfor %}
+                {% do log(relation_of(node).include(database=false) ~ ': all rows exchanged', info=true) %}
+            {% else %}
+                {% do replace_scope(node) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
 {% endmacro %}
 
 

@@ -67,7 +67,13 @@
     {% if existing_relation is none %}
         {% call statement('main') -%}
             create table {{ target_relation }} {{ get_table_columns_and_constraints() }}
+            {%- if is_exchanged(model) %}
+            {{ in_one_partition(primary_key_of_contract(model)[0]) }}
+            {%- endif %}
         {%- endcall %}
+        {% if is_exchanged(model) %}
+            {% do run_query(create_first_partition(target_relation, rows_relation(model, 0))) %}
+        {% endif %}
     {% else %}
         {% call statement('main') -%}
             {{ changes | join(';\n') if changes else '-- ' ~ target_relation ~ ' is as its contract says\nselect 1' }}
@@ -83,12 +89,39 @@
         {% do persist_docs(target_relation, model) %}
     {% endif %}
 
+    {#- What will be exchanged gets its key and indexes here, where models are built beside each other. -#}
+    {% if is_full_rebuild() and is_exchanged(model) %}
+        {% set new_rows = relation_of(delta_of(model)) %}
+        {% if primary_key_of(new_rows) | length == 0 %}
+            {% for change in make_partition_statements(new_rows, model, rows_relation(model).identifier) %}
+                {% do run_query(change) %}
+            {% endfor %}
+        {% endif %}
+    {% endif %}
+
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{#- Whether a rebuild exchanges all rows of a published model: true or false in Jinja. Other tables are small. -#}
+{% macro is_exchanged(node) %}
+    {{ return(node.config.scope in ('users', 'user_days')) }}
+{% endmacro %}
+
+
+{#- The relation that holds the rows of a published model from a build on; a new table begins with number 0. -#}
+{% macro rows_relation(node, build_number=none) %}
+    {{ return(api.Relation.create(
+        database=node.database,
+        schema=relation_of(delta_of(node)).schema,
+        identifier=node.alias[:40] ~ '__rows_' ~ (build_id() if build_number is none else build_number),
+        type='table',
+    )) }}
+{% endmacro %}
 
 
 {#- The columns of the primary key that a model's YAML gives, in order; an empty list if it gives none. -#}

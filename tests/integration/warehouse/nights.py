@@ -66,7 +66,9 @@ def public_relations(connection: psycopg.Connection) -> list[tuple[str, str]]:
         " where table_schema = 'marts'"
         " or (table_schema = 'intermediate' and table_type = 'BASE TABLE'"
         " and exists (select from pg_constraint where contype = 'p'"
-        " and conrelid = format('%I.%I', table_schema, table_name)::regclass))"
+        " and conrelid = format('%I.%I', table_schema, table_name)::regclass)"
+        " and not exists (select from pg_class where relispartition"
+        " and oid = format('%I.%I', table_schema, table_name)::regclass))"
         " order by 1, 2"
     ).fetchall()
     return [(str(schema), str(name)) for schema, name in rows]
