@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.smtp_peer import SmtpPeer
 
-from recall.channels.contract import ChannelUnavailable, Message, Settings
+from recall.channels.contract import Answer, ChannelUnavailable, Message, MessageDelivery, Settings
 from recall.channels.email_channel import EmailDelivery, SmtpAddress, open_email
 from recall.channels.registry import open_delivery
 from recall.domain.errors import UsageError
@@ -67,18 +67,23 @@ def scripted_server(answers: list[bytes]) -> Iterator[SmtpAddress]:
         thread.join(timeout=5)
 
 
+def deliver_one(way: MessageDelivery, one: Message) -> Answer:
+    (answer,) = way.deliver([one])
+    return answer
+
+
 def deliver_to(address: SmtpAddress, one: Message) -> str:
     with EmailDelivery(
         address, "news@shop.example", "mailto:no@shop.example?subject={token}", timeout_seconds=2
     ) as way:
-        answer = way.deliver(one)
+        answer = deliver_one(way, one)
     return f"{answer.verdict} {answer.reason_code}".strip()
 
 
 def test_email_arrives_with_the_headers_of_one_message(smtp_peer: SmtpPeer) -> None:
     more = {"RECALL_UNSUBSCRIBE_URL": "https://shop.example/no/{token}"}
     with open_email(settings(smtp_peer, **more)) as way:
-        answer = way.deliver(message(subject="想念您", text="您好。\n.\n.leading dots stay\n"))
+        answer = deliver_one(way, message(subject="想念您", text="您好。\n.\n.leading dots stay\n"))
 
     assert answer.verdict == "accepted"
     ((receiver, message_id, mail),) = smtp_peer.log.accepted
@@ -94,7 +99,7 @@ def test_email_arrives_with_the_headers_of_one_message(smtp_peer: SmtpPeer) -> N
 def test_email_carries_each_receiver_in_a_transaction_of_its_own(smtp_peer: SmtpPeer) -> None:
     with open_email(settings(smtp_peer)) as way:
         for number in range(3):
-            way.deliver(message(f"user{number}@example.com", key=f"k{number}"))
+            deliver_one(way, message(f"user{number}@example.com", key=f"k{number}"))
 
     assert [str(mail["To"]) for _, _, mail in smtp_peer.log.accepted] == [
         "user0@example.com",
@@ -105,8 +110,8 @@ def test_email_carries_each_receiver_in_a_transaction_of_its_own(smtp_peer: Smtp
 
 def test_email_with_a_line_break_in_its_subject_is_refused_and_the_next_one_sent(smtp_peer: SmtpPeer) -> None:
     with open_email(settings(smtp_peer)) as way:
-        first = way.deliver(message(subject="Hi\nBcc: everybody@example.com"))
-        second = way.deliver(message("bob@example.com"))
+        first = deliver_one(way, message(subject="Hi\nBcc: everybody@example.com"))
+        second = deliver_one(way, message("bob@example.com"))
 
     assert (first.verdict, first.reason_code) == ("refused", "not_composable")
     assert second.verdict == "accepted"
@@ -126,7 +131,7 @@ def test_email_refused_after_its_text_says_for_how_long(
 ) -> None:
     smtp_peer.behaviour.at_end = lambda receiver: reply
     with open_email(settings(smtp_peer)) as way:
-        answer = way.deliver(message())
+        answer = deliver_one(way, message())
 
     assert (answer.verdict, answer.reason_code) == verdict
 
@@ -168,12 +173,12 @@ def test_email_with_wrong_credentials_stops_the_channel_and_shows_no_password() 
 
 def test_email_whose_idle_connection_was_closed_connects_again(smtp_peer: SmtpPeer) -> None:
     with open_email(settings(smtp_peer)) as way:
-        way.deliver(message("ann@example.com", key="k1"))
+        deliver_one(way, message("ann@example.com", key="k1"))
         assert isinstance(way, EmailDelivery)
         assert way._smtp is not None
         assert way._smtp.sock is not None
         way._smtp.sock.shutdown(socket.SHUT_RDWR)
-        answer = way.deliver(message("bob@example.com", key="k2"))
+        answer = deliver_one(way, message("bob@example.com", key="k2"))
 
     assert answer.verdict == "accepted"
     assert smtp_peer.log.receivers == ["ann@example.com", "bob@example.com"]

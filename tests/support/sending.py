@@ -60,6 +60,7 @@ MEMBERS_TABLE = """
         reason_code text
     );
     create table audiences.int_key_behaviours__unseen (user_id text, line_id text, happened_date date);
+    create table marts.dim_users (user_id text primary key, time_zone text);
     create table marts.dim_lines (line_id text primary key, line_name text);
     insert into marts.dim_lines values ('all', 'Everything');
 """

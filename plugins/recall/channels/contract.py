@@ -1,8 +1,17 @@
 """What every way of delivery promises, and what it is given.
 
 A plugin is a function in the entry point group `recall.channels`, under the `delivery_code` that
-definitions/channels.csv names. It is called with `Settings` and returns a `MessageDelivery` (each message by itself)
-or a `FileDelivery` (many at once, replaced as a whole when done again).
+definitions/channels.csv names. It is called with `Settings` and returns a `MessageDelivery` (messages in calls of a
+few, each with an answer of its own) or a `FileDelivery` (many at once, replaced as a whole when done again). How fast,
+at which hours and how many at once is decided by its caller from `Traits` and from definitions/channels.csv.
+
+Whatever goes wrong is one of five things, and the plugin says which:
+
+- stop the channel: `ChannelUnavailable`, nothing of the call was handed over;
+- try the message again later: `try_again`, with `wait_seconds` where the peer named a time;
+- reject this message: `refused`;
+- nobody can tell: `ambiguous`; repeated with the same key where the peer remembers keys, else `unknown` for good;
+- `accepted`.
 """
 
 from __future__ import annotations
@@ -10,15 +19,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from recall.domain.message_template import RenderedMessage
 
 ENTRY_POINT_GROUP = "recall.channels"
 
 Verdict = Literal["accepted", "refused", "try_again", "ambiguous"]
+ReceiptEvent = Literal[
+    "accepted", "delivered", "opened", "clicked", "answered", "unsubscribed", "bounced", "complained", "failed"
+]
+
+FOR_EVER = timedelta(days=3650)
+"""For `Traits.remembers_keys_for`: doing it again changes nothing, however late."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +44,21 @@ class Answer:
         verdict: accepted: the peer has it. refused: the peer will never take it. try_again: the peer surely does not
             have it and may take it later. ambiguous: nobody can tell whether the peer has it.
         reason_code: Why, in a few letters, without any contact; empty if accepted.
+        reference: The peer's own name of the message, by which its receipts call it; empty if it gave none.
+        wait_seconds: How long the peer asks to be left alone, as in Retry-After; 0 if it named no time.
     """
 
     verdict: Verdict
     reason_code: str = ""
+    reference: str = ""
+    wait_seconds: float = 0.0
 
 
 ACCEPTED = Answer("accepted")
 
 
 class ChannelUnavailable(Exception):
-    """The peer cannot be used at all: no connection, wrong credentials, wrong host key. Nothing was handed over.
+    """The peer cannot be used at all: no connection, wrong credentials, no quota left. Nothing was handed over.
 
     Args:
         reason_code: Why, in a few letters.
@@ -53,8 +72,28 @@ class ChannelUnavailable(Exception):
 
 
 @dataclass(frozen=True)
+class Traits:
+    """What a plugin can do and may do, whatever a workspace's definitions say.
+
+    Attributes:
+        contact_codes: Kinds of contact that it can reach; empty if it needs none.
+        batch_size: Messages in one call at most; for files, rows.
+        remembers_keys_for: How long the peer recognises an idempotency key, from its first use. Zero: it keeps no
+            key, so an ambiguous answer is never repeated.
+        may_carry_marketing: Whether the kind of account or message may carry marketing.
+        is_live: False where the peer has only ever been a stand-in of its interface in our tests.
+    """
+
+    contact_codes: frozenset[str]
+    batch_size: int = 1
+    remembers_keys_for: timedelta = timedelta(0)
+    may_carry_marketing: bool = True
+    is_live: bool = True
+
+
+@dataclass(frozen=True)
 class Settings:
-    """Where and how to deliver.
+    """Where and how to deliver. Its representation shows no variable.
 
     Attributes:
         channel: Channel code of definitions/channels.csv.
@@ -63,7 +102,7 @@ class Settings:
     """
 
     channel: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     outbox_dir: Path
 
 
@@ -111,10 +150,37 @@ class Batch:
     messages: Sequence[Message]
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """One thing that happened to a message, as its peer tells.
+
+    Attributes:
+        receipt_id: The same for the same event however often it is told.
+        event: What happened.
+        occurred_at: When, in UTC.
+        idempotency_key: The send, where the peer passes our key on; else empty.
+        reference: The peer's own name of the message, as in `Answer`, where it does not; else empty.
+    """
+
+    receipt_id: str
+    event: ReceiptEvent
+    occurred_at: datetime
+    idempotency_key: str = ""
+    reference: str = ""
+
+
+class ReceiptRefused(ValueError):
+    """A payload is not from the peer, or is none: nothing of it counts. The text names no contact."""
+
+
 class MessageDelivery(AbstractContextManager["MessageDelivery"], Protocol):
-    """Delivers one message at a time; the peer keeps no key, so an ambiguous answer stays one."""
+    """Delivers messages in calls of at most `traits.batch_size`."""
 
     kind: Literal["messages"]
+
+    @property
+    def traits(self) -> Traits:
+        """What the plugin can do."""
 
     def unsubscribe_url(self, idempotency_key: str) -> str:
         """Returns the address at which the receiver of a message says no.
@@ -123,17 +189,18 @@ class MessageDelivery(AbstractContextManager["MessageDelivery"], Protocol):
             idempotency_key: Stands for the contact, which must not stand in an address.
         """
 
-    def deliver(self, message: Message) -> Answer:
-        """Hands one message over.
+    def deliver(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        """Hands messages over in one call.
 
         Args:
-            message: To whom and what.
+            messages: One or more, at most `traits.batch_size`, all of one campaign, step, arm and locale. A message
+                that was handed over before, with an ambiguous answer, has the same key and content again.
 
         Returns:
-            The peer's answer.
+            The peer's answer to each, in their order.
 
         Raises:
-            ChannelUnavailable: The peer cannot be used; this message was not handed over.
+            ChannelUnavailable: The peer cannot be used; none of these messages was handed over.
         """
 
     def preview(self, messages: Sequence[Message], folder: Path) -> Path:
@@ -152,6 +219,10 @@ class FileDelivery(AbstractContextManager["FileDelivery"], Protocol):
     """Delivers files; a file that is delivered again takes the place of the first."""
 
     kind: Literal["files"]
+
+    @property
+    def traits(self) -> Traits:
+        """What the plugin can do."""
 
     def unsubscribe_url(self, idempotency_key: str) -> str:
         """Returns the address at which the receiver of a message says no.
@@ -186,3 +257,53 @@ class FileDelivery(AbstractContextManager["FileDelivery"], Protocol):
 
 
 Delivery = MessageDelivery | FileDelivery
+
+
+@runtime_checkable
+class TakesBack(Protocol):
+    """A delivery that can take back what it delivered, such as a member of an advertising audience."""
+
+    def take_back(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        """Takes messages back in one call; only those that this system delivered are ever asked for.
+
+        Args:
+            messages: As they were delivered, at most `traits.batch_size`.
+
+        Returns:
+            The peer's answer to each, in their order. Taking back twice is the same as once.
+
+        Raises:
+            ChannelUnavailable: The peer cannot be used; nothing was taken back.
+        """
+
+
+@runtime_checkable
+class ReadsReceipts(Protocol):
+    """A delivery whose peer calls back or writes files: it reads what the peer says."""
+
+    def read_receipts(self, payload: bytes, headers: Mapping[str, str]) -> Sequence[Receipt]:
+        """Reads one call or file of the peer.
+
+        Args:
+            payload: Its body, byte by byte as it came.
+            headers: Its headers, names in lower case; empty for a file.
+
+        Returns:
+            What it tells, in its order; the same payload gives the same receipts.
+
+        Raises:
+            ReceiptRefused: The payload is forged, or cannot be read.
+        """
+
+
+@runtime_checkable
+class CollectsReceipts(Protocol):
+    """A delivery whose peer is asked for receipts, or holds files of them ready."""
+
+    def collect_receipts(self) -> Sequence[Receipt]:
+        """Returns all that the peer holds ready; asking again returns it again.
+
+        Raises:
+            ChannelUnavailable: The peer cannot be used.
+            ReceiptRefused: What it holds ready cannot be read.
+        """

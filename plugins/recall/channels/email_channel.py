@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Settings
+from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Settings, Traits
 from recall.channels.unsubscribe import filled, unsubscribe_address
 from recall.domain.contact import normalised
 from recall.domain.errors import UsageError
@@ -123,12 +123,22 @@ class EmailDelivery:
                 self._smtp.close()
             self._smtp = None
 
+    @property
+    def traits(self) -> Traits:
+        """One receiver per transaction; SMTP keeps no key."""
+        return Traits(frozenset({"email"}))
+
     def unsubscribe_url(self, idempotency_key: str) -> str:
         """Returns the address at which the receiver of a message says no."""
         return filled(self._unsubscribe_pattern, idempotency_key)
 
-    def deliver(self, message: Message) -> Answer:
-        """Hands one message over; see the contract.
+    def deliver(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        """Hands one message over; see the contract."""
+        (message,) = messages
+        return [self._deliver_one(message)]
+
+    def _deliver_one(self, message: Message) -> Answer:
+        """Hands one message over.
 
         Until the server has said 354 it cannot have the message. From the first byte of the text on it may have it,
         whatever happens to the connection, unless it says no.

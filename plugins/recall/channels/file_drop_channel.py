@@ -23,14 +23,16 @@ from urllib.parse import unquote, urlsplit
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from recall.channels.contract import ACCEPTED, Answer, Batch, ChannelUnavailable, Settings
+from recall.channels.contract import ACCEPTED, FOR_EVER, Answer, Batch, ChannelUnavailable, Settings, Traits
 from recall.channels.unsubscribe import filled, unsubscribe_address
+from recall.domain.contact import CONTACT_CODES
 from recall.domain.errors import UsageError
 
 URL_VARIABLE = "RECALL_FILE_DROP_URL"
 HOST_KEY_VARIABLE = "RECALL_FILE_DROP_HOST_KEY"
 KEY_FILE_VARIABLE = "RECALL_FILE_DROP_KEY_FILE"
 TIMEOUT_SECONDS = 30.0
+FILE_ROWS = 100_000
 
 COLUMNS = (
     "idempotency_key",
@@ -124,6 +126,11 @@ class FileDropDelivery:
     def __exit__(self, *_: object) -> None:
         """Lets go of the connection."""
         self._place.close()
+
+    @property
+    def traits(self) -> Traits:
+        """Any contact; a file is replaced under its own name."""
+        return Traits(frozenset(CONTACT_CODES), batch_size=FILE_ROWS, remembers_keys_for=FOR_EVER)
 
     def unsubscribe_url(self, idempotency_key: str) -> str:
         """Returns the address at which the receiver of a message says no; empty if none is set."""

@@ -40,6 +40,7 @@ def check_definitions(rows: Mapping[str, Sequence[Row]], *, currency_code: str) 
         *_check_reason_rules(rows["reason_rules"]),
         *_check_age_bands(rows["age_bands"]),
         *_check_funnel_steps(rows["funnel_steps"]),
+        *_check_channels(rows["channels"]),
         *_check_exchange_rates(rows["exchange_rates"], currency_code),
     ]
 
@@ -303,6 +304,23 @@ def _check_reason_condition(row: Row) -> list[Problem]:
             Problem(file, row.number, "window_days", f"an empty cell, since {signal} looks at all days", str(window))
         ]
     return _check_bounds(file, row)
+
+
+def _check_channels(channels: Sequence[Row]) -> list[Problem]:
+    """Quiet hours need both their ends, and two of them."""
+    problems = []
+    for row in channels:
+        begin, end = row.values["quiet_from"], row.values["quiet_until"]
+        if (begin is None) != (end is None):
+            missing = "quiet_from" if begin is None else "quiet_until"
+            problems.append(
+                Problem("channels.csv", row.number, missing, "both ends of the quiet hours, or neither", "one end only")
+            )
+        elif begin is not None and begin == end:
+            problems.append(
+                Problem("channels.csv", row.number, "quiet_until", f"another time than quiet_from {begin}", "it")
+            )
+    return problems
 
 
 def _check_exchange_rates(rates: Sequence[Row], currency_code: str) -> list[Problem]:

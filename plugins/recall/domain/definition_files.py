@@ -7,14 +7,15 @@ import difflib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, time
 from decimal import Decimal, InvalidOperation
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from recall.domain.tables import TABLES
 
-Value = str | int | Decimal | bool | date | None
+Value = str | int | Decimal | bool | date | time | None
 
 SHIPPED_DIR = Path(__file__).parents[1] / "definitions"
 """The documented defaults, one CSV per definition."""
@@ -67,7 +68,6 @@ UNWINDOWED_SIGNALS = (
 REASON_SIGNALS = (*WINDOWED_SIGNALS, *UNWINDOWED_SIGNALS)
 CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
 CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
-DELIVERY_CODES = ("smtp", "file_drop")
 FUNNEL_BEHAVIOURS = ("visit", "order")
 
 
@@ -260,6 +260,11 @@ def decimal(
     )
 
 
+def may_be_left_out(column: Column) -> Column:
+    """The same column, which a file's header may lack; its cells are then empty."""
+    return replace(column, may_be_left_out=True)
+
+
 def boolean(name: str) -> Column:
     """A column of true and false in any case."""
 
@@ -269,6 +274,34 @@ def boolean(name: str) -> Column:
         return cell.lower() == "true"
 
     return Column(name, parse, "true or false")
+
+
+def clock(name: str) -> Column:
+    """A column of local times, written 08:00; a cell may be empty, and the column left out."""
+
+    def parse(cell: str) -> Value:
+        if not re.fullmatch(r"\d{2}:\d{2}", cell):
+            raise ValueError
+        return time.fromisoformat(cell)
+
+    return Column(name, parse, "a local time such as 08:00", is_required=False, may_be_left_out=True)
+
+
+def plugin(name: str, group: str) -> Column:
+    """A column of codes that installed packages bring.
+
+    Args:
+        name: The column's name.
+        group: Entry point group of the plugins.
+    """
+
+    def parse(cell: str) -> Value:
+        # Looked up when a file is read, not when this module is.
+        if cell not in entry_points(group=group).names:
+            raise ValueError
+        return cell
+
+    return Column(name, parse, "a way of delivery that an installed package brings, such as smtp or file_drop")
 
 
 def day(name: str) -> Column:
@@ -411,13 +444,17 @@ DEFINITION_FILES = (
         (
             choice("channel", CHANNELS),
             text("channel_name"),
-            choice("delivery_code", DELIVERY_CODES),
+            plugin("delivery_code", "recall.channels"),
             choice("contact_code", CONTACT_CODES, is_required=False),
             decimal("unit_cost_amount", least="0"),
             whole("daily_capacity", least=1, is_required=False),
             boolean("may_carry_marketing"),
             boolean("default_consent"),
             day("valid_from"),
+            may_be_left_out(decimal("rate_per_second", above="0", is_required=False)),
+            may_be_left_out(whole("batch_size", least=1, is_required=False)),
+            clock("quiet_from"),
+            clock("quiet_until"),
         ),
         key=("channel", "valid_from"),
     ),

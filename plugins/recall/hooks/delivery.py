@@ -3,8 +3,9 @@
 What may go wrong in between is decided by order. A message is claimed in the ledger before it is handed over, and the
 ledger notes that it is about to be handed over before the first byte goes out. So a worker that is lost leaves either
 a claim that surely reached nobody, which is taken up again, or one that may have reached somebody, which becomes
-`unknown` and is never sent again by itself. Consent, return and earlier sends are looked up twice: when a message is
-claimed and right before it is handed over.
+`unknown` and is never sent again by itself. Only where the peer recognises the key of what it has already is it handed
+over once more, with the same key, for as long as the peer remembers. Consent, return, earlier sends and quiet hours are
+looked up twice: when a message is claimed and right before it is handed over.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -35,8 +37,11 @@ from recall.channels.contract import (
     Message,
     MessageDelivery,
     Settings,
+    Traits,
 )
+from recall.channels.pacing import Pace
 from recall.channels.registry import open_delivery
+from recall.domain.channel import ChannelTerms
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home, current_home
 from recall.domain.message_template import MessageTemplate, RenderedMessage, TemplateFault, parse_template
@@ -48,11 +53,19 @@ from recall.warehouse.queries import query
 LEASE = timedelta(seconds=60)
 FILE_LEASES = 5
 CLAIMED_AT_ONCE = 20
-FILE_ROWS = 100_000
+GIVEN_UP_AT_ONCE = 100_000
 PASSES = 3
 SECONDS_BETWEEN_PASSES = 2.0
 REFUSALS_IN_A_ROW = 20
 """So many receivers one after the other are not all wrong: the server refuses us, not them."""
+DELAYS_IN_A_ROW = 20
+"""A server that puts so many calls off one after the other has no time for us tonight."""
+UNCLEAR_IN_A_ROW = 5
+"""A server that breaks so many calls is left alone, before more messages become unknown."""
+LONGEST_WAIT_SECONDS = 300.0
+"""A peer that asks for longer is left to the next run."""
+KILL_SWITCH_SECONDS = 5.0
+"""Whatever is waited for, the kill switch is looked at so often."""
 
 Moment = Literal["before_claim", "after_claim", "after_peer_accepted", "before_settle", "after_settle"]
 Observer = Callable[[Moment], None]
@@ -73,10 +86,11 @@ class ExportSummary:
         sent_count: The peer has them.
         failed_count: The peer does not have them.
         suppressed_count: Not sent, because of a no, a return or an earlier send.
-        unknown_count: The peer may have them; never sent again by themselves.
-        waiting_count: Not settled, because the run was stopped.
+        unknown_count: The peer may have them; never sent again, unless it recognises them by their keys.
+        waiting_count: Not settled: the run was stopped, or it is night where they live (reason quiet_hours).
         held_out_count: Entries that can never be sent.
         newly_sent_count: Sent by this run.
+        resumes_at: When the first quiet hours of those who wait end, in UTC; None if nobody waits for that.
         reasons: Entries by reason, for all that were not sent.
         preview_path: Where a dry run wrote what it would deliver; None otherwise.
     """
@@ -92,6 +106,7 @@ class ExportSummary:
     waiting_count: int = 0
     held_out_count: int = 0
     newly_sent_count: int = 0
+    resumes_at: datetime | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
     preview_path: Path | None = None
 
@@ -241,6 +256,8 @@ def export_channel(
     home: Home | None = None,
     lease: timedelta = LEASE,
     sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    monotonic: Callable[[], float] = time.monotonic,
     observer: Observer = lambda moment: None,
 ) -> ExportSummary:
     """Delivers what is due in one channel; done again it sends nothing twice.
@@ -253,6 +270,8 @@ def export_channel(
         home: The home folder; default the current one.
         lease: How long a worker may stay silent before others settle its claims.
         sleep: Waits for seconds.
+        now: The clock of quiet hours.
+        monotonic: The clock of the rate, in seconds.
         observer: Is told how far the delivery has come.
 
     Returns:
@@ -268,33 +287,35 @@ def export_channel(
     selected_date = ledger.selected_date_of(as_of_date)
     with connect("exporter", autocommit=True, home=place) as connection:
         ledger.require_complete_build(connection, as_of_date)
-        delivery = open_delivery(_delivery_code(connection, channel, as_of_date), settings)
+        terms = ledger.channel_terms(connection, channel, as_of_date)
+        delivery = open_delivery(terms.delivery_code, settings)
+        _require_contact(terms, delivery)
         if dry_run:
             return _preview(connection, delivery, settings, selected_date)
         worker = _Worker(
             connection=connection,
-            channel=channel,
+            terms=terms,
+            business_time_zone=ledger.business_time_zone(connection),
             selected_date=selected_date,
             owner=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             # A file takes longer to write than a message, and meanwhile nobody else may begin it.
             lease=lease if delivery.kind == "messages" else FILE_LEASES * lease,
             sleep=sleep,
+            now=now,
+            pace=Pace(terms.rate_per_second, monotonic=monotonic),
             observer=observer,
         )
         worker.run(delivery)
         return worker.summary()
 
 
-def _delivery_code(connection: psycopg.Connection, channel: str, as_of_date: date) -> str:
-    row = connection.execute(
-        "select delivery_code from definitions.channels where channel = %(channel)s"
-        " order by case when valid_from <= %(day)s then 0 else 1 end,"
-        " case when valid_from <= %(day)s then valid_from end desc, valid_from limit 1",
-        {"channel": channel, "day": as_of_date},
-    ).fetchone()
-    if row is None:
-        raise UsageError(f"{channel}: no such channel in definitions/channels.csv", next_command="recall doctor")
-    return str(row[0])
+def _require_contact(terms: ChannelTerms, delivery: Delivery) -> None:
+    reached = delivery.traits.contact_codes
+    if terms.contact_code is not None and reached and terms.contact_code not in reached:
+        raise UsageError(
+            f"definitions/channels.csv: {terms.channel} needs {terms.contact_code}, but {terms.delivery_code} reaches"
+            f" {' or '.join(sorted(reached))}"
+        )
 
 
 def _preview(
@@ -326,24 +347,35 @@ class _Worker:
 
     Attributes:
         connection: As exporter, each statement by itself unless in a transaction.
-        channel: Channel code.
+        terms: What the channel may do.
+        business_time_zone: Zone of users who have none.
         selected_date: The day that was selected for.
         owner: Name of this worker in the ledger.
         lease: How long it may stay silent.
         sleep: Waits for seconds.
+        now: The clock of quiet hours.
+        pace: How fast messages leave.
         observer: Is told how far the delivery has come.
         newly_sent_count: Messages that this worker saw accepted.
     """
 
     connection: psycopg.Connection
-    channel: str
+    terms: ChannelTerms
+    business_time_zone: str
     selected_date: date
     owner: str
     lease: timedelta
     sleep: Callable[[float], None]
+    now: Callable[[], datetime]
+    pace: Pace
     observer: Observer
     newly_sent_count: int = 0
-    _refusals_in_a_row: int = 0
+    _in_a_row: tuple[str, int] = ("", 0)
+
+    @property
+    def channel(self) -> str:
+        """Channel code."""
+        return self.terms.channel
 
     def run(self, delivery: Delivery) -> None:
         """Delivers until nothing is left to do, to wait for, or to try again."""
@@ -365,7 +397,7 @@ class _Worker:
                     else:
                         break
         except ChannelUnavailable as error:
-            self._give_up(error)
+            self._give_up(delivery, error)
             raise RecallError(
                 f"channel {self.channel} cannot be used: {error}; whom it did not get to is tried again next time",
                 next_command=f"recall export --as-of {self.selected_date - timedelta(days=1)}",
@@ -393,6 +425,7 @@ class _Worker:
             waiting_count=states.get("waiting", 0) + states.get("claimed", 0),
             held_out_count=held_out_count,
             newly_sent_count=self.newly_sent_count,
+            resumes_at=ledger.resumes_at(self.connection, self.selected_date, self.channel),
             reasons=reasons,
         )
         log.info(
@@ -413,20 +446,46 @@ class _Worker:
         """Takes up every entry once; returns whether some may be taken by the peer a little later."""
         with self.connection.transaction():
             ledger.settle_expired(self.connection, self.channel, is_repeatable=delivery.kind == "files")
-        if delivery.kind == "files":
-            self._put_files_again(delivery)
         started_at = self._database_time()
         is_to_be_repeated = False
-        while claims := self._claim(started_at, CLAIMED_AT_ONCE if delivery.kind == "messages" else FILE_ROWS):
+        if delivery.kind == "files":
+            self._put_files_again(delivery)
+        else:
+            is_to_be_repeated = self._hand_over_again(delivery, started_at)
+        while claims := self._claim(started_at, self._claimed_at_once(delivery), traits=delivery.traits):
             self.observer("after_claim")
             if delivery.kind == "files":
                 self._put_files(delivery, claims)
             else:
-                is_to_be_repeated |= self._hand_over(delivery, claims)
+                is_to_be_repeated |= self._hand_over(delivery, claims, is_again=False)
         return is_to_be_repeated
 
-    def _claim(self, tried_before: datetime, row_limit: int) -> list[Claim]:
+    def _call_size(self, delivery: Delivery) -> int:
+        return min(delivery.traits.batch_size, self.terms.batch_size or delivery.traits.batch_size)
+
+    def _claimed_at_once(self, delivery: Delivery) -> int:
+        """As many as surely leave before the lease runs out."""
+        size = self._call_size(delivery)
+        if delivery.kind == "files":
+            return size
+        return min(max(CLAIMED_AT_ONCE, size), self.pace.most_within(self.lease.total_seconds() / 2))
+
+    def _quiet_ends_at(self, time_zone: str | None) -> datetime | None:
+        return self.terms.quiet_ends_at(self.now(), time_zone, self.business_time_zone)
+
+    def _wait(self) -> None:
+        """Waits until the rate, or the peer's wish, lets the next call leave; the kill switch ends it."""
+        remaining = self.pace.wait_seconds
+        if remaining > LONGEST_WAIT_SECONDS:
+            raise ChannelUnavailable("asks_for_a_pause", f"the peer wants to be left alone for {remaining:.0f} seconds")
+        while remaining > 0:
+            self._refuse_if_stopped()
+            self.sleep(min(remaining, KILL_SWITCH_SECONDS))
+            remaining -= KILL_SWITCH_SECONDS
+
+    def _claim(self, tried_before: datetime, row_limit: int, *, traits: Traits) -> list[Claim]:
         """Claims until something is claimed or nothing is left."""
+        self._wait()
         while True:
             self.observer("before_claim")
             self._refuse_if_stopped()
@@ -439,70 +498,162 @@ class _Worker:
                     lease=self.lease,
                     row_limit=row_limit,
                     tried_before=tried_before,
+                    now=self.now(),
+                    quiet_ends_at=self._quiet_ends_at,
+                    # Whatever a campaign sends is marketing.
+                    is_forbidden=not (self.terms.may_carry_marketing and traits.may_carry_marketing),
                 )
             if claims or not looked_at:
                 return claims
 
-    def _hand_over(self, delivery: MessageDelivery, claims: Sequence[Claim]) -> bool:
-        """Hands messages over one by one; returns whether some may be taken a little later."""
+    def _hand_over_again(self, delivery: MessageDelivery, started_at: datetime) -> bool:
+        """Repeats, with their keys, what the peer may have and would recognise; returns whether some stay unclear."""
+        if not delivery.traits.remembers_keys_for:
+            return False
+        is_to_be_repeated = False
+        while True:
+            self._wait()
+            self._refuse_if_stopped()
+            with self.connection.transaction():
+                claims = ledger.take_over_repeatable(
+                    self.connection,
+                    self.channel,
+                    owner=self.owner,
+                    lease=self.lease,
+                    row_limit=self._claimed_at_once(delivery),
+                    tried_before=started_at,
+                )
+            if not claims:
+                return is_to_be_repeated
+            is_to_be_repeated |= self._hand_over(delivery, claims, is_again=True)
+
+    def _hand_over(self, delivery: MessageDelivery, claims: Sequence[Claim], *, is_again: bool) -> bool:
+        """Hands messages over call by call; returns whether some may be taken a little later."""
         by_send = {one.send_id: one for one in claims}
         compositions = ledger.compose(self.connection, claims)
         is_to_be_repeated = False
         try:
-            for composition in compositions:
-                claim = by_send.pop(composition.send_id)
-                is_to_be_repeated |= self._hand_over_one(delivery, claim, composition)
+            for call in _calls(compositions, self._call_size(delivery)):
+                held = [(by_send[one.send_id], one) for one in call]
+                self._wait()
+                is_to_be_repeated |= self._hand_over_call(delivery, held, by_send, is_again=is_again)
         except (ChannelUnavailable, GateBlocked) as error:
             reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
-            self._settle(list(by_send.values()), "failed", reason_code=reason, is_retryable=True)
+            self._settle_undone(list(by_send.values()), reason, is_again=is_again)
             raise
         # A claim without a composition has lost its contact point.
-        self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
+        if is_again:
+            self._settle(list(by_send.values()), "unknown", reason_code="withdrawn_after_handing_over")
+        else:
+            self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
         return is_to_be_repeated
 
-    def _hand_over_one(self, delivery: MessageDelivery, claim: Claim, composition: Composition) -> bool:
-        try:
-            message = _message(composition, delivery)
-        except TemplateFault:
-            self._settle([claim], "failed", reason_code="not_renderable", is_retryable=True)
+    def _hand_over_call(
+        self,
+        delivery: MessageDelivery,
+        held: Sequence[tuple[Claim, Composition]],
+        open_claims: dict[int, Claim],
+        *,
+        is_again: bool,
+    ) -> bool:
+        """Makes one call and settles every message of it; takes those that have been begun out of `open_claims`."""
+        messages = self._ready(delivery, held, is_again=is_again)
+        for claim, _ in held:
+            del open_claims[claim.send_id]
+        claims = {one.send_id: one for one, _ in messages}
+        begun = self._begin(list(claims.values()), traits=delivery.traits, is_again=is_again)
+        if not begun:
             return False
-        if not self._begin([claim]):
-            return False
+        begun_ids = {one.send_id for one in begun}
+        sent = [(claim, message) for claim, message in messages if claim.send_id in begun_ids]
+        self.pace.take(len(sent))
         try:
-            answer = delivery.deliver(message)
+            answers = list(delivery.deliver([message for _, message in sent]))
+            if len(answers) != len(sent):
+                raise RecallError(f"{self.terms.delivery_code} gave {len(answers)} answers to {len(sent)} messages")
         except ChannelUnavailable as error:
-            self._settle([claim], "failed", reason_code=error.reason_code, is_retryable=True)
+            self._settle_undone([claim for claim, _ in sent], error.reason_code, is_again=is_again)
             raise
         except Exception:
-            # Whatever broke, it broke while the message was on its way.
-            self._settle([claim], "unknown", reason_code="delivery_broke")
+            # Whatever broke, it broke while the messages were on their way.
+            self._settle([claim for claim, _ in sent], "unknown", reason_code="delivery_broke")
             raise
-        if answer.verdict == "accepted":
+        if any(answer.verdict == "accepted" for answer in answers):
             self.observer("after_peer_accepted")
-        self._settle_answer(claim, answer)
-        return answer.verdict == "try_again"
-
-    def _settle_answer(self, claim: Claim, answer: Answer) -> None:
         self.observer("before_settle")
+        with self.connection.transaction():
+            for (claim, _), answer in zip(sent, answers, strict=True):
+                self._settle_answer(claim, answer, is_again=is_again)
+        self.newly_sent_count += sum(answer.verdict == "accepted" for answer in answers)
+        self.observer("after_settle")
+        self._note(answers)
+        can_repeat = bool(delivery.traits.remembers_keys_for)
+        return any(
+            answer.verdict == "try_again" or (answer.verdict == "ambiguous" and can_repeat) for answer in answers
+        )
+
+    def _ready(
+        self, delivery: MessageDelivery, held: Sequence[tuple[Claim, Composition]], *, is_again: bool
+    ) -> list[tuple[Claim, Message]]:
+        """Renders what may leave now; lets those wait whose quiet hours have begun."""
+        messages: list[tuple[Claim, Message]] = []
+        quiet: dict[str, datetime] = {}
+        quiet_claims: list[Claim] = []
+        for claim, composition in held:
+            end = self._quiet_ends_at(composition.time_zone)
+            if end is not None:
+                quiet[claim.audience_id] = end
+                quiet_claims.append(claim)
+                continue
+            try:
+                messages.append((claim, _message(composition, delivery)))
+            except TemplateFault:
+                self._settle_undone([claim], "not_renderable", is_again=is_again)
+        if is_again:
+            self._settle(quiet_claims, "unknown", reason_code="quiet_hours")
+        else:
+            with self.connection.transaction():
+                ledger.postpone(self.connection, quiet, quiet_claims)
+        return messages
+
+    def _settle_answer(self, claim: Claim, answer: Answer, *, is_again: bool) -> None:
+        references = {claim.send_id: answer.reference} if answer.reference else None
         if answer.verdict == "accepted":
-            self._settle([claim], "sent")
-            self.newly_sent_count += 1
-        elif answer.verdict == "ambiguous":
-            self._settle([claim], "unknown", reason_code=answer.reason_code)
+            self._settle([claim], "sent", references=references)
+        elif answer.verdict == "ambiguous" or (answer.verdict == "try_again" and is_again):
+            # That it was not taken this time says nothing about the first time.
+            self._settle([claim], "unknown", reason_code=answer.reason_code, references=references)
         else:
             is_retryable = answer.verdict == "try_again"
             self._settle([claim], "failed", reason_code=answer.reason_code, is_retryable=is_retryable)
-        self.observer("after_settle")
-        self._refusals_in_a_row = self._refusals_in_a_row + 1 if answer.verdict == "refused" else 0
-        if self._refusals_in_a_row >= REFUSALS_IN_A_ROW:
+
+    def _settle_undone(self, claims: Sequence[Claim], reason: str, *, is_again: bool) -> None:
+        """Settles what was not handed over this time; what was the first time stays unknown."""
+        if is_again:
+            self._settle(claims, "unknown", reason_code=reason)
+        else:
+            self._settle(claims, "failed", reason_code=reason, is_retryable=True)
+
+    def _note(self, answers: Sequence[Answer]) -> None:
+        """Waits as long as the peer asks for, and stops the channel where the peer is in trouble."""
+        self.pace.pause(max(answer.wait_seconds for answer in answers))
+        verdicts = {answer.verdict for answer in answers}
+        kind = verdicts.pop() if len(verdicts) == 1 else ""
+        self._in_a_row = (kind, (self._in_a_row[1] if kind == self._in_a_row[0] else 0) + 1)
+        most, reason = {
+            "refused": (REFUSALS_IN_A_ROW, "refuses_everyone"),
+            "try_again": (DELAYS_IN_A_ROW, "puts_everyone_off"),
+            "ambiguous": (UNCLEAR_IN_A_ROW, "answers_unclearly"),
+        }.get(kind, (0, ""))
+        if most and self._in_a_row[1] >= most:
             raise ChannelUnavailable(
-                "refuses_everyone", f"{REFUSALS_IN_A_ROW} receivers in a row were refused ({answer.reason_code})"
+                reason, f"{most} calls in a row were {kind.replace('_', ' ')} ({answers[-1].reason_code})"
             )
 
-    def _begin(self, claims: Sequence[Claim], *, is_again: bool = False) -> list[Claim]:
+    def _begin(self, claims: Sequence[Claim], *, traits: Traits, is_again: bool) -> list[Claim]:
         """Looks everything up once more and notes that messages are about to go out; returns those that may.
 
-        What is in a file that may be in place already cannot be called back: it stays unknown.
+        What may be with the peer already cannot be called back: it stays unknown.
         """
         by_entry = {one.audience_id: one for one in claims}
         with self.connection.transaction():
@@ -512,13 +663,16 @@ class _Worker:
                 else:
                     self._settle([by_entry.pop(audience_id)], "suppressed", reason_code=reason, is_retryable=True)
             held = list(by_entry.values())
-            begun = ledger.begin_attempts(self.connection, held, owner=self.owner, lease=self.lease)
+            begun = ledger.begin_attempts(
+                self.connection,
+                held,
+                owner=self.owner,
+                lease=self.lease,
+                remembers_keys_for=traits.remembers_keys_for,
+            )
         if len(begun) < len(held) and ledger.is_stopped(self.connection, self.channel):
             lost = [one for one in held if one not in begun]
-            if is_again:
-                self._settle(lost, "unknown", reason_code="kill_switch")
-            else:
-                self._settle(lost, "failed", reason_code="kill_switch", is_retryable=True)
+            self._settle_undone(lost, "kill_switch", is_again=is_again)
             self._refuse_if_stopped()
         return begun
 
@@ -554,7 +708,7 @@ class _Worker:
         *,
         is_again: bool,
     ) -> None:
-        begun = {one.send_id: one for one in self._begin(members, is_again=is_again)}
+        begun = {one.send_id: one for one in self._begin(members, traits=delivery.traits, is_again=is_again)}
         messages: list[Message] = []
         for composition in compositions:
             if composition.send_id not in begun:
@@ -598,10 +752,11 @@ class _Worker:
                 self._settle(held, "failed", reason_code=reason, is_retryable=True)
                 ledger.settle_batch(self.connection, batch_id, "failed")
 
-    def _give_up(self, error: ChannelUnavailable) -> None:
+    def _give_up(self, delivery: Delivery, error: ChannelUnavailable) -> None:
         """Notes of everybody who still waits that the channel could not be used; the next run takes them up."""
         started_at = self._database_time()
-        while claims := self._claim(started_at, FILE_ROWS):
+        self.pace = Pace(None, monotonic=lambda: 0.0)
+        while claims := self._claim(started_at, GIVEN_UP_AT_ONCE, traits=delivery.traits):
             self._settle(claims, "failed", reason_code=error.reason_code, is_retryable=True)
 
     def _settle(
@@ -611,9 +766,17 @@ class _Worker:
         *,
         reason_code: str | None = None,
         is_retryable: bool = False,
+        references: Mapping[int, str] | None = None,
     ) -> None:
         if claims:
-            ledger.settle(self.connection, claims, state, reason_code=reason_code, is_retryable=is_retryable)
+            ledger.settle(
+                self.connection,
+                claims,
+                state,
+                reason_code=reason_code,
+                is_retryable=is_retryable,
+                references=references,
+            )
 
     def _refuse_if_stopped(self) -> None:
         if ledger.is_stopped(self.connection, self.channel):
@@ -626,6 +789,18 @@ class _Worker:
         row = self.connection.execute("select clock_timestamp()").fetchone()
         assert row is not None
         return row[0]  # type: ignore[no-any-return]  # a timestamptz is a datetime
+
+
+def _calls(compositions: Sequence[Composition], size: int) -> Iterator[list[Composition]]:
+    """Sorts messages into calls: of one copy each, in the order of their keys."""
+
+    def copy_of(one: Composition) -> tuple[str, int, str, str]:
+        return one.campaign_id, one.step_number, one.arm_code, one.locale
+
+    for _, members in groupby(sorted(compositions, key=copy_of), key=copy_of):
+        same = list(members)
+        for start in range(0, len(same), size):
+            yield same[start : start + size]
 
 
 def _message(composition: Composition, delivery: Delivery) -> Message:

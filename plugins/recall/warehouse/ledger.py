@@ -6,15 +6,16 @@ otherwise. Leases run on the database's clock, so that no worker's clock decides
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
 
-from recall.domain.errors import GateBlocked, RecallError
+from recall.domain.channel import ChannelTerms
+from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.warehouse.queries import query
 
 State = Literal["sent", "failed", "suppressed", "unknown"]
@@ -57,6 +58,7 @@ class Composition:
         line_name: Name of the business line.
         locale: Language of the copy.
         template_source: The frozen template; None where the arm has none.
+        time_zone: Zone of the user as delivered; None if unknown, and in a preview.
     """
 
     send_id: int
@@ -74,6 +76,7 @@ class Composition:
     line_name: str
     locale: str
     template_source: str | None
+    time_zone: str | None
 
     def __repr__(self) -> str:
         """Names the send only."""
@@ -180,6 +183,9 @@ def claim(
     lease: timedelta,
     row_limit: int,
     tried_before: Any,
+    now: datetime,
+    quiet_ends_at: Callable[[str | None], datetime | None],
+    is_forbidden: bool = False,
 ) -> tuple[list[Claim], int]:
     """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
 
@@ -194,6 +200,9 @@ def claim(
         lease: How long the worker may stay silent.
         row_limit: Entries to look at.
         tried_before: Instant of the database's clock: what failed after it is not taken up again.
+        now: The instant by which quiet hours are judged.
+        quiet_ends_at: Until when a user of a zone is not to be disturbed; None if it is not quiet there.
+        is_forbidden: Whether the channel may not carry these messages at all.
 
     Returns:
         The claims, and how many entries were looked at; 0 if there are no more.
@@ -206,11 +215,17 @@ def claim(
             "channel": channel,
             "run_started_at": tried_before,
             "row_limit": row_limit,
+            "now": now,
         },
     ).fetchall()
-    audience_ids = [str(row[0]) for row in picked]
-    if not audience_ids:
+    if not picked:
         return [], 0
+    quiet = {str(audience_id): end for audience_id, zone in picked if (end := quiet_ends_at(zone)) is not None}
+    audience_ids = [str(row[0]) for row in picked if row[0] not in quiet or is_forbidden]
+    if is_forbidden:
+        _suppress_entries(connection, dict.fromkeys(audience_ids, "channel_policy"))
+        return [], len(picked)
+    postpone(connection, quiet)
     reasons = reasons_against(connection, audience_ids)
     sendable = [audience_id for audience_id in audience_ids if audience_id not in reasons]
     with connection.cursor(row_factory=class_row(Claim)) as cursor:
@@ -221,7 +236,20 @@ def claim(
     reasons |= {audience_id: "already_sent" for audience_id in sendable if audience_id not in taken}
     connection.execute(query("mark_entries_claimed"), {"audience_ids": list(taken)})
     _suppress_entries(connection, reasons)
-    return claims, len(audience_ids)
+    return claims, len(picked)
+
+
+def postpone(connection: psycopg.Connection, waits_until: Mapping[str, datetime], claims: Sequence[Claim] = ()) -> None:
+    """Lets entries wait for the end of the quiet hours where their users live.
+
+    Args:
+        connection: As exporter.
+        waits_until: Until when, by audience_id.
+        claims: What this worker had claimed of them, and lets go of.
+    """
+    if waits_until:
+        parameters = {"audience_ids": list(waits_until), "waits_until": list(waits_until.values())}
+        connection.execute(query("postpone_entries"), parameters | _held(claims))
 
 
 def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str]) -> dict[str, str]:
@@ -260,7 +288,12 @@ def _returned_entries(connection: psycopg.Connection, families: Sequence[tuple[A
 
 
 def begin_attempts(
-    connection: psycopg.Connection, claims: Sequence[Claim], *, owner: str, lease: timedelta
+    connection: psycopg.Connection,
+    claims: Sequence[Claim],
+    *,
+    owner: str,
+    lease: timedelta,
+    remembers_keys_for: timedelta = timedelta(0),
 ) -> list[Claim]:
     """Notes that messages are about to be handed over; from then on a lost worker leaves them unknown.
 
@@ -269,11 +302,15 @@ def begin_attempts(
         claims: What this worker claimed.
         owner: Name of this worker.
         lease: How long it may stay silent from now on.
+        remembers_keys_for: How long the peer recognises a key; zero if it keeps none.
 
     Returns:
         The claims that may be handed over: still held, and nobody pulled the kill switch.
     """
-    rows = connection.execute(query("begin_attempts"), _held(claims) | {"owner": owner, "lease": lease}).fetchall()
+    rows = connection.execute(
+        query("begin_attempts"),
+        _held(claims) | {"owner": owner, "lease": lease, "remembers_keys_for": remembers_keys_for},
+    ).fetchall()
     begun = {row[0] for row in rows}
     return [one for one in claims if one.send_id in begun]
 
@@ -285,6 +322,7 @@ def settle(
     *,
     reason_code: str | None = None,
     is_retryable: bool = False,
+    references: Mapping[int, str] | None = None,
 ) -> int:
     """Writes down what became of messages.
 
@@ -294,13 +332,22 @@ def settle(
         state: sent, failed, suppressed or unknown.
         reason_code: Why; None for sent.
         is_retryable: Whether a later run may claim the key again.
+        references: What the peer calls the messages, by send_id; left out where it told nothing.
 
     Returns:
         How many were still this worker's to settle.
     """
     held = _held(list(claims))
+    names = references or {}
     return connection.execute(
-        query("settle_sends"), held | {"state": state, "reason_code": reason_code, "is_retryable": is_retryable}
+        query("settle_sends"),
+        held
+        | {
+            "state": state,
+            "reason_code": reason_code,
+            "is_retryable": is_retryable,
+            "references": [names.get(send_id, "") for send_id in held["send_ids"]],
+        },
     ).rowcount
 
 
@@ -408,6 +455,80 @@ def take_over_batches(
         assert one.batch_id is not None
         batches.setdefault(one.batch_id, []).append(one)
     return batches
+
+
+def take_over_repeatable(
+    connection: psycopg.Connection, channel: str, *, owner: str, lease: timedelta, row_limit: int, tried_before: Any
+) -> list[Claim]:
+    """Claims messages that may have reached a peer which still recognises their keys, to hand them over once more.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        owner: Name of this worker.
+        lease: How long it may stay silent.
+        row_limit: Messages at most.
+        tried_before: Instant of the database's clock: what became unknown after it is left to a later pass.
+    """
+    with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        claims = cursor.execute(
+            query("take_over_repeatable"),
+            {
+                "channel": channel,
+                "owner": owner,
+                "lease": lease,
+                "row_limit": row_limit,
+                "run_started_at": tried_before,
+            },
+        ).fetchall()
+    connection.execute(query("mark_entries_claimed"), {"audience_ids": [one.audience_id for one in claims]})
+    return claims
+
+
+def resumes_at(connection: psycopg.Connection, selected_date: date, channel: str) -> datetime | None:
+    """Returns when the first of those who wait for the end of their quiet hours may be sent to; None if nobody waits.
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+    """
+    row = connection.execute(
+        "select min(waits_until) from ledger.entries"
+        " where selected_date = %s and channel = %s and state = 'waiting' and reason_code = 'quiet_hours'",
+        (selected_date, channel),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def channel_terms(connection: psycopg.Connection, channel: str, as_of_date: date) -> ChannelTerms:
+    """Returns the row of channels.csv in force for a channel.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        as_of_date: The day whose audience is served.
+
+    Raises:
+        UsageError: The channel is not listed.
+    """
+    with connection.cursor(row_factory=class_row(ChannelTerms)) as cursor:
+        terms = cursor.execute(query("channel_terms"), {"channel": channel, "day": as_of_date}).fetchone()
+    if terms is None:
+        raise UsageError(f"{channel}: no such channel in definitions/channels.csv", next_command="recall doctor")
+    return terms
+
+
+def business_time_zone(connection: psycopg.Connection) -> str:
+    """Returns the business time zone of the night that is served.
+
+    Args:
+        connection: As exporter.
+    """
+    row = connection.execute("select business_time_zone from control.night").fetchone()
+    if row is None:
+        raise RecallError("no night was prepared yet", next_command="recall nightly")
+    return str(row[0])
 
 
 def compose(connection: psycopg.Connection, claims: Sequence[Claim]) -> list[Composition]:

@@ -3,6 +3,10 @@ update ledger.sends as sends
 set
     attempt_count = sends.attempt_count + 1,
     attempted_at = clock_timestamp(),
+    -- The peer counts from the first time that it saw the key.
+    repeatable_until = coalesce(
+        sends.repeatable_until, clock_timestamp() + nullif(%(remembers_keys_for)s::interval, interval '0')
+    ),
     lease_expires_at = clock_timestamp() + %(lease)s
 from unnest(%(send_ids)s::bigint [], %(fences)s::bigint []) as held (send_id, fence)
 where

@@ -54,6 +54,7 @@ on conflict (campaign_id, step_number, channel, contact_id, last_key_date) do up
     lease_owner = excluded.lease_owner,
     lease_expires_at = excluded.lease_expires_at,
     attempted_at = null,
+    repeatable_until = null,
     claimed_at = excluded.claimed_at,
     settled_at = null
 where sends.is_retryable

@@ -14,7 +14,8 @@ select
     entries.selected_date - entries.last_key_date as inactive_days,
     coalesce(lines.line_name, entries.line_id) as line_name,
     coalesce(templates.locale, campaigns.default_locale) as locale,
-    templates.template_source
+    templates.template_source,
+    dim_users.time_zone
 from ledger.sends as sends
 inner join ledger.entries as entries on sends.audience_id = entries.audience_id
 inner join definitions.campaigns as campaigns
@@ -22,6 +23,7 @@ inner join definitions.campaigns as campaigns
 inner join pii.contact_points as points on sends.contact_id = points.contact_id
 left join marts.dim_lines as lines on entries.line_id = lines.line_id
 left join raw.users as users on entries.user_id = users.user_id
+left join marts.dim_users as dim_users on entries.user_id = dim_users.user_id
 left join lateral (
     select copies.locale, copies.template_source
     from definitions.campaign_templates as copies

@@ -16,6 +16,10 @@ select sends.channel
 from ledger.sends as sends
 where sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp()
 union
+select sends.channel
+from ledger.sends as sends
+where sends.state = 'unknown' and sends.repeatable_until > clock_timestamp()
+union
 select batches.channel
 from ledger.batches as batches
 inner join ledger.sends as sends on batches.batch_id = sends.batch_id

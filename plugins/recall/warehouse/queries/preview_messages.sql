@@ -28,7 +28,8 @@ select
     members.selected_date - members.last_key_date as inactive_days,
     coalesce(lines.line_name, members.line_id) as line_name,
     coalesce(templates.locale, campaigns.default_locale) as locale,
-    templates.template_source
+    templates.template_source,
+    null as time_zone
 from audiences.aud_recall_members as members
 inner join definitions.campaigns as campaigns
     on members.campaign_id = campaigns.campaign_id and members.campaign_version = campaigns.campaign_version

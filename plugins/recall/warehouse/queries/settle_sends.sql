@@ -6,10 +6,13 @@ with settled as (
         state = %(state)s,
         is_retryable = %(is_retryable)s,
         reason_code = %(reason_code)s,
+        peer_reference = coalesce(nullif(held.peer_reference, ''), sends.peer_reference),
         lease_owner = null,
         lease_expires_at = null,
         settled_at = clock_timestamp()
-    from unnest(%(send_ids)s::bigint [], %(fences)s::bigint []) as held (send_id, fence)
+    from
+        unnest(%(send_ids)s::bigint [], %(fences)s::bigint [], %(references)s::text [])
+            as held (send_id, fence, peer_reference)
     where
         sends.send_id = held.send_id
         and sends.fence = held.fence

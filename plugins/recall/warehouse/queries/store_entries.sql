@@ -35,7 +35,8 @@ on conflict (audience_id) do update set
     variant_code = excluded.variant_code,
     offer_code = excluded.offer_code,
     state = 'waiting',
-    reason_code = null
+    reason_code = null,
+    waits_until = null
 where
     entries.state = 'waiting'
     or (entries.state = 'suppressed' and entries.reason_code = 'left_audience')
