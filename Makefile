@@ -27,8 +27,14 @@ setup: .venv/.synced ## install everything into .venv (nothing to do where uv.lo
 demo: setup ## a fresh machine to a recalled audience on real data: recall demo
 	@.venv/bin/recall demo
 
+# Two processes, each with a PostgreSQL of its own; the second one's report follows the first one's.
 test: lint ## lint, then all tests
-	@.venv/bin/pytest
+	@report=$$(mktemp); trap 'rm -f "$$report"' EXIT; status=0; \
+	.venv/bin/pytest --part 2/2 > "$$report" 2>&1 & second=$$!; \
+	.venv/bin/pytest --part 1/2 || status=1; \
+	wait $$second || status=1; \
+	cat "$$report"; \
+	exit $$status
 
 lint: setup ## ruff, mypy and sqlfluff, without changing a file
 	@status=0; \

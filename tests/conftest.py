@@ -24,6 +24,23 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--part`, by which several processes share the tests."""
+    parser.addoption("--part", metavar="I/N", help="run only every N-th test file, beginning with the I-th")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the files of the other parts out."""
+    part = config.getoption("--part")
+    if part is None:
+        return
+    number, count = (int(text) for text in part.split("/"))
+    files = sorted({item.path for item in items})
+    mine = set(files[number - 1 :: count])
+    config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
+    items[:] = [item for item in items if item.path in mine]
+
+
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads the settings of whoever runs it."""
