@@ -312,16 +312,18 @@ class RandomShop:
             self._deliver("visits", row, changed_at)
 
     def _add_feedback(self, user_id: str, at: datetime) -> None:
-        kind = self._draw.choice(["complaint", "complaint", "rating", "survey", "nps", "nps"])
+        kind = self._draw.choice(["complaint", "rating", "nps", "nps"])
+        nps = self._draw.choice(["", "0", "6", "7", "8", "9", "10"]) if kind == "nps" else ""
+        if kind == "complaint":
+            kind = self._draw_reason.choice(["complaint", "complaint", "survey"])
         answer_days = self._draw_reason.choice([0, 2, 5, 40])
-        scores = {"rating": ["1", "2", "3", "5"], "nps": ["", "0", "6", "7", "8", "9", "10"]}
         row = {
             "feedback_id": f"f{sum(delivery.table == 'feedback' for delivery in self.deliveries):04d}{user_id}",
             "user_id": user_id,
             "submitted_at": at.isoformat(),
             "kind": kind,
             "topic": self._draw_reason.choice(["", "quality", "service", "delivery", "price", "content", "competitor"]),
-            "score": self._draw.choice(scores.get(kind, [""])),
+            "score": self._draw_reason.choice(["1", "2", "3", "5"]) if kind == "rating" else nps,
             "answered_at": self._draw_reason.choice(["", (at + timedelta(days=answer_days)).isoformat()]),
             "order_id": self._draw.choice(["", "", "never delivered", self._draw.choice(self._orders or [""])]),
             "updated_at": "",
