@@ -27,6 +27,7 @@ QUIET_INK = "#67757f"
 GRID = "#e3e8eb"
 ACCENT = "#c2452d"
 REST = "#d6dee2"
+FLOW_COLOURS = ("#17596b", "#8fb4bf", "#d99a2b", "#c2452d")
 LAYER_COLOURS = ("#c9d6dc", "#8fb4bf", "#4b8d9e", "#17596b")
 ARM_COLOURS = ("#17596b", "#c2452d", "#d99a2b", "#6b5b95", "#5a8f4e", "#8c564b")
 
@@ -64,6 +65,44 @@ class Share:
     """
 
     label: str
+    part: int
+    whole: int
+
+
+@dataclass(frozen=True)
+class MonthFlow:
+    """How many came, stayed, came back and went in a month.
+
+    Attributes:
+        month: First day of the month.
+        new_count: Active for the first time.
+        retained_count: Active in the month before too.
+        resurrected_count: Active earlier, not in the month before.
+        lost_count: Active in the month before, not in this one.
+        is_complete: Whether the month is over; a month that is not is drawn pale.
+    """
+
+    month: date
+    new_count: int
+    retained_count: int
+    resurrected_count: int
+    lost_count: int
+    is_complete: bool
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One cell of a heat map.
+
+    Attributes:
+        row: Label of its row.
+        column: Label of its column.
+        part: The counted part.
+        whole: What it is a part of; at least 1.
+    """
+
+    row: str
+    column: str
     part: int
     whole: int
 
@@ -173,6 +212,74 @@ def stacked_bars(
         axes.spines["bottom"].set_visible(False)
         axes.spines["left"].set_visible(False)
         _legend(figure, [names[code] for code in counts], colours)
+        return _svg(figure, description)
+
+
+def month_flows(flows: Sequence[MonthFlow], names: Sequence[str], *, description: str) -> str:
+    """Draws a bar per month: upwards who is there (retained, resurrected, new), downwards who was lost.
+
+    Args:
+        flows: The months, ascending; at least one.
+        names: Of retained, resurrected, new and lost, for the legend.
+        description: What a screen reader says.
+
+    Returns:
+        An SVG element.
+    """
+    with _figure(height=2.9) as (figure, axes):
+        colours = (FLOW_COLOURS[1], FLOW_COLOURS[2], FLOW_COLOURS[0], FLOW_COLOURS[3])
+        for place, flow in enumerate(flows):
+            alpha = 1.0 if flow.is_complete else 0.45
+            reached = 0
+            counts = (flow.retained_count, flow.resurrected_count, flow.new_count)
+            for count, colour in zip(counts, colours, strict=False):
+                axes.bar(place, count, bottom=reached, color=colour, alpha=alpha, width=0.78)
+                reached += count
+            axes.bar(place, -flow.lost_count, color=colours[3], alpha=alpha, width=0.78)
+        step = max(1, -(-len(flows) // 5))
+        places = range(0, len(flows), step)
+        axes.set_xticks(list(places), [f"{flows[place].month:%Y-%m}" for place in places], fontsize=8)
+        axes.axhline(0, color=QUIET_INK, linewidth=0.6)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.grid(axis="y", color=GRID, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines["left"].set_visible(False)
+        axes.spines["bottom"].set_visible(False)
+        _legend(figure, names, colours)
+        return _svg(figure, description)
+
+
+def heat_map(cells: Sequence[HeatCell], *, description: str) -> str:
+    """Draws shares as a grid, the darker the higher, each with its number; a cell that is not given stays empty.
+
+    Args:
+        cells: The cells; at least one. Rows and columns stand in the order in which they first appear.
+        description: What a screen reader says.
+
+    Returns:
+        An SVG element.
+    """
+    rows = list(dict.fromkeys(cell.row for cell in cells))
+    columns = list(dict.fromkeys(cell.column for cell in cells))
+    highest = max(max(cell.part / cell.whole for cell in cells), 0.01)
+    with _figure(height=0.5 + 0.3 * len(rows)) as (figure, axes):
+        scale = matplotlib.colors.LinearSegmentedColormap.from_list("retention", ["#f4f6f7", *LAYER_COLOURS])
+        for cell in cells:
+            column, row = columns.index(cell.column), rows.index(cell.row)
+            value = cell.part / cell.whole
+            corner = (column - 0.48, row - 0.46)
+            axes.add_patch(matplotlib.patches.Rectangle(corner, 0.96, 0.92, color=scale(value / highest), linewidth=0))
+            ink = "white" if value / highest > 0.6 else INK
+            text = f"{value:.1%} of {cell.whole:,}"
+            axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color=ink)
+        axes.set_xlim(-0.5, len(columns) - 0.5)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.xaxis.tick_top()
+        for side in ("left", "bottom"):
+            axes.spines[side].set_visible(False)
         return _svg(figure, description)
 
 

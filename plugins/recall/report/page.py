@@ -186,6 +186,46 @@ def _plots(figures: Figures) -> dict[str, Markup]:
             {code: _words(code) for code in codes},
             description="Open episodes per day, by primary reason",
         )
+    if rows["transitions"]:
+        plots["transitions"] = charts.month_flows(
+            [
+                charts.MonthFlow(
+                    month=row["month"],
+                    new_count=charts.as_int(row["new_count"]),
+                    retained_count=charts.as_int(row["retained_count"]),
+                    resurrected_count=charts.as_int(row["resurrected_count"]),
+                    lost_count=charts.as_int(row["lost_count"]),
+                    is_complete=row["is_complete"],
+                )
+                for row in rows["transitions"]
+            ],
+            ("stayed", "came back", "new", "lost"),
+            description="Customers per month who stayed, came back, were new or were lost, all lines together",
+        )
+    if rows["funnel"]:
+        first_step_count = max(charts.as_int(rows["funnel"][0]["user_count"]), 1)
+        plots["funnel"] = charts.shares(
+            [
+                charts.Share(_words(row["step_code"]), charts.as_int(row["user_count"]), first_step_count)
+                for row in rows["funnel"]
+            ],
+            description="Users of the last 28 days who came as far as each step on their day",
+        )
+    for cohort_type, what in (("first_key_day", "first order in a line"), ("registration", "registration")):
+        cells = [
+            charts.HeatCell(
+                row=f"{row['month']:%Y-%m}",
+                column=f"D{row['day_number']}",
+                part=charts.as_int(row["retained_count"]),
+                whole=charts.as_int(row["cohort_count"]),
+            )
+            for row in rows["retention_months"]
+            if row["cohort_type"] == cohort_type
+        ]
+        if cells:
+            plots[f"retention_{cohort_type}"] = charts.heat_map(
+                cells, description=f"Share active on exactly the Nth day after the {what}, by month"
+            )
     if rows["campaigns"]:
         plots["campaigns"] = charts.campaign_dots(
             [

@@ -67,6 +67,8 @@ def test_render_page_empty_warehouse_says_so_instead_of_failing() -> None:
         "Nobody has lapsed.",
         "No campaign has a candidate on this day.",
         "Nothing was sent yet.",
+        "No cohort has come that far.",
+        "Nobody did a step.",
         "No gate ran for this day.",
     ):
         assert sentence in text
@@ -208,3 +210,32 @@ def line(name: str, *, customers: int, churned: int) -> dict[str, Any]:
         "episode_count": churned + 1,
         "returned_count": 1,
     }
+
+
+def test_render_page_months_and_cohorts_are_drawn_with_their_numbers() -> None:
+    month = {"new_count": 5, "retained_count": 7, "resurrected_count": 2, "lost_count": 4, "is_complete": True}
+    cohort = {"cohort_type": "first_key_day", "month": date(2026, 1, 1), "cohort_count": 8}
+    page = render(
+        transitions=[month | {"month": date(2026, 1, 1)}, month | {"month": date(2026, 2, 1), "is_complete": False}],
+        retention_months=[
+            cohort | {"day_number": 1, "retained_count": 2},
+            cohort | {"day_number": 30, "retained_count": 0},
+        ],
+    )
+    text = text_of(page)
+    for label in ("stayed", "came back", "new", "lost", "2026-01", "2026-02"):
+        assert label in text
+    # 2 of 8 were there on the first day and nobody on the 30th; no registration was delivered.
+    assert "25.0% of 8" in text
+    assert "0.0% of 8" in text
+    assert "D30" in text
+    assert "No registration date was delivered." in text
+
+
+def test_render_page_funnel_steps_are_shares_of_the_first() -> None:
+    steps = (("visit", 40), ("put_into_cart", 10), ("order", 0))
+    text = text_of(render(funnel=[{"step_number": 1, "step_code": code, "user_count": n} for code, n in steps]))
+    assert "100% (40 of 40)" in text
+    assert "put into cart" in text
+    assert "25% (10 of 40)" in text
+    assert "0% (0 of 40)" in text
