@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from examples.simulated_shop.events import Day, Rows
 from examples.simulated_shop.settings import Settings
-from examples.simulated_shop.shop import Day, Rows
 
 INPUT_COLUMNS: dict[str, tuple[str, ...]] = {
     "users": ("user_id", "registered_at", "acquisition_channel", "gender", "age_band", "region", "tier", "updated_at"),

@@ -10,8 +10,9 @@ from typing import Any, TextIO
 
 from examples.simulated_shop import settings as planted
 from examples.simulated_shop.delivery import FileCounts
+from examples.simulated_shop.events import Day
 from examples.simulated_shop.settings import Settings
-from examples.simulated_shop.shop import Day, Shop
+from examples.simulated_shop.shop import Shop
 
 TABLES: dict[str, tuple[str, ...]] = {
     "customers": (
