@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,13 @@ from typing import Any
 import pytest
 from examples.simulated_shop.settings import Settings
 from examples.simulated_shop.simulate import simulate
+from psycopg.rows import dict_row
 from tests.conftest import Warehouse
-from tests.integration.warehouse.nights import run_models
+from tests.integration.warehouse.nights import CORE_LAYERS, run_models
 
-from recall.domain.workspace import load_workspace
+from recall.domain.workspace import Workspace, load_workspace
+from recall.hooks import dbt
+from recall.hooks.night import complete_night, prepare_night
 from recall.ingest.load import load_landing
 from recall.warehouse.definitions import load_definitions
 
@@ -80,10 +83,22 @@ def audited(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(delivered / entry["path"], target)
             assert load_landing(workspace).rejected == ()
-            if today in BUILT_DAYS:
+            if today in BUILT_DAYS[:-1]:
                 run_models(workspace, SHOP.date_of(today))
+        run_whole_night(workspace, SHOP.date_of(BUILT_DAYS[-1]))
         assert waiting == []
         yield Audited(folder, module_warehouse, load_of_file)
+
+
+def run_whole_night(workspace: Workspace, as_of_date: date) -> None:
+    """Builds a night with all tests on its deltas, outcomes included."""
+    prepare_night(workspace, as_of_date)
+    for layer in CORE_LAYERS:
+        dbt.build_layer(layer)
+    dbt.run_operation("publish", {"layer": "marts"})
+    dbt.build_layer("outcomes")
+    dbt.run_operation("publish", {"layer": "outcomes"})
+    complete_night()
 
 
 def test_same_seed_writes_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
@@ -274,3 +289,74 @@ def test_customers_who_lapsed_on_the_last_day_are_in_the_layer_that_the_shop_saw
     )
     assert expected
     assert {(user_id, line_id): layer for user_id, line_id, layer in found} == expected
+
+
+def test_return_rates_of_the_campaigns_arms_are_those_that_happened(audited: Audited) -> None:
+    last_entry = (SHOP.date_of(SHOP.day_count - 30)).isoformat()
+    mature = [entry for entry in audited.truth("entries") if entry["touched_date"] <= last_entry]
+    returns = {
+        (entry["user_id"], entry["line_id"], entry["lapsed_date"]): entry["returned_date"]
+        for entry in audited.truth("episodes")
+    }
+    counts: dict[str, Counter[str]] = {}
+    for entry in mature:
+        touched = date.fromisoformat(entry["touched_date"])
+        back = returns[entry["user_id"], entry["line_id"], (touched - timedelta(days=1)).isoformat()]
+        is_back = bool(back) and (date.fromisoformat(back) - touched).days < 30
+        counts.setdefault(entry["arm_code"], Counter()).update(users=1, returned=int(is_back))
+    control = counts.pop("control")
+    found = effects_of(audited, "return_rate")
+    assert set(found) == set(counts)
+    for arm, effect in found.items():
+        assert (effect["treated_count"], effect["control_count"]) == (counts[arm]["users"], control["users"])
+        assert round(effect["treated_mean"] * effect["treated_count"]) == counts[arm]["returned"]
+        assert round(effect["control_mean"] * effect["control_count"]) == control["returned"]
+
+
+def test_lift_of_every_arm_is_the_planted_one_within_its_error(audited: Audited) -> None:
+    last_entry = (SHOP.date_of(SHOP.day_count - 30)).isoformat()
+    mature = [entry for entry in audited.truth("entries") if entry["touched_date"] <= last_entry]
+    for arm, effect in effects_of(audited, "return_rate").items():
+        # Each one's own chance of returning, with what was sent or without it.
+        treated = [float(entry["return_rate_touched"]) for entry in mature if entry["arm_code"] == arm]
+        held_out = [float(entry["return_rate_untouched"]) for entry in mature if entry["arm_code"] == "control"]
+        planted = sum(treated) / len(treated) - sum(held_out) / len(held_out)
+        error = float(effect["lift_high"] - effect["lift_low"]) / (2 * 1.96)
+        assert effect["is_estimable"]
+        assert abs(float(effect["lift"]) - planted) < 3 * error, arm
+    assert effects_of(audited, "return_rate")["gift_box"]["lift_low"] > 0
+
+
+def test_primary_reasons_are_the_planted_ones_far_above_chance(audited: Audited) -> None:
+    planted = {
+        (entry["user_id"], entry["line_id"]): entry["reason_code"]
+        for entry in audited.truth("episodes")
+        if not entry["returned_date"]
+    }
+    found = {
+        (user_id, line_id): reason
+        for user_id, line_id, reason in audited.rows(
+            "select user_id, line_id, reason_code from marts.fct_churn_reasons where is_primary"
+        )
+    }
+    assert set(found) == set(planted)
+    confusion = Counter((planted[key], found[key]) for key in planted)
+    planted_counts, found_counts = Counter(planted.values()), Counter(found.values())
+    agreed = sum(confusion[reason, reason] for reason in planted_counts) / len(planted)
+    # Two people who name reasons as often as these two, but know nothing of each other.
+    chance = sum(planted_counts[reason] * found_counts[reason] for reason in planted_counts) / len(planted) ** 2
+    assert agreed > 0.65, sorted(confusion.items())
+    assert chance < 0.2
+    for reason in ("product_quality", "service", "price", "competitor", "never_activated"):
+        assert confusion[reason, reason] > 0.8 * planted_counts[reason], (reason, sorted(confusion.items()))
+
+
+def effects_of(audited: Audited, metric: str) -> dict[str, dict[str, Any]]:
+    """Per arm of the shop's own campaign the effect within 30 days."""
+    with audited.warehouse.connect("auditor") as connection, connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            "select * from outcomes.out_campaign_effects where segment_type = 'all' and window_days = 30"
+            " and campaign_id = %s and metric_code = %s",
+            (audited.parameters["campaign_id"], metric),
+        ).fetchall()
+    return {row["arm_code"]: row for row in rows}

@@ -236,3 +236,72 @@ class DenseLine:
                 counts = np.sum(self.open_days & (places == place), axis=0) * is_used
                 found |= {(self.date_of(day), name, code): int(counts[day]) for day in np.flatnonzero(counts)}
         return found
+
+    @cached_property
+    def first_key_days(self) -> npt.NDArray[np.int64]:
+        """Per user the column of the first key day, or NEVER."""
+        return np.where(self.key_days.any(axis=1), np.argmax(self.key_days, axis=1), NEVER)
+
+    def stages(self, *, returned_days: int, decline_share: float, mature_order_days: int) -> dict[str, str]:
+        """Per customer the stage on the last day."""
+        lapsed = self.quiet_days >= self.lapse_days
+        # Back on a key day if the day before was one of an open episode.
+        back = np.zeros_like(self.key_days)
+        back[:, 1:] = self.key_days[:, 1:] & lapsed[:, :-1]
+        since_back = self.last_column - running_last(back)[:, -1]
+        quiet = self.quiet_days[:, -1]
+        order_days = np.sum(self.orders > 0, axis=1)
+        stage = np.select(
+            [
+                lapsed[:, -1],
+                since_back < returned_days,
+                quiet >= decline_share * self.lapse_days,
+                order_days >= mature_order_days,
+                order_days >= 2,
+            ],
+            ["lapsed", "returned", "declining", "mature", "growing"],
+            default="introduced",
+        )
+        return {str(self.users[place]): str(stage[place]) for place in np.flatnonzero(quiet >= 0)}
+
+    def transitions(self) -> list[tuple[date, bool, int, int, int, int, int]]:
+        """Per month from the first key day's: month, is it over, active, new, retained, resurrected, lost."""
+        dates = pd.date_range(self.first_day, periods=self.orders.shape[1])
+        months = np.asarray(dates.year * 12 + dates.month)
+        begin = months[np.flatnonzero(self.key_days.any(axis=0))[0]]
+        rows = []
+        before = np.zeros(len(self.users), dtype=bool)
+        ever = np.zeros(len(self.users), dtype=bool)
+        for month in range(begin, months[-1] + 1):
+            active = self.key_days[:, months == month].any(axis=1)
+            kept = active & before
+            first_day = date((month - 1) // 12, (month - 1) % 12 + 1, 1)
+            is_over = (dates[-1] + pd.Timedelta(days=1)).day == 1 or month < months[-1]
+            rows.append(
+                (
+                    first_day,
+                    bool(is_over),
+                    int(active.sum()),
+                    int((active & ~ever).sum()),
+                    int(kept.sum()),
+                    int((active & ever & ~before).sum()),
+                    int((before & ~active).sum()),
+                )
+            )
+            before = active
+            ever |= active
+        return rows
+
+    def retention(
+        self, channels: dict[str, str], day_numbers: tuple[int, ...]
+    ) -> dict[tuple[date, str, int], tuple[int, int]]:
+        """Per first key day, channel and number of days: size of the cohort, and how many had a key day just then."""
+        found: dict[tuple[date, str, int], tuple[int, int]] = {}
+        for user in np.flatnonzero(self.first_key_days != NEVER):
+            first = int(self.first_key_days[user])
+            for number in day_numbers:
+                if first + number <= self.last_column:
+                    key = (self.date_of(first), channels[self.users[user]], number)
+                    size, kept = found.get(key, (0, 0))
+                    found[key] = (size + 1, kept + int(self.key_days[user, first + number]))
+        return found

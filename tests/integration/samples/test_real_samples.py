@@ -257,3 +257,77 @@ def test_distribution_of_every_day_of_a_line_equals_the_recount(
         )
     }
     assert found == lines[line_id].layer_counts()
+
+
+@pytest.mark.parametrize("line_id", samples.LINES)
+def test_stages_of_a_line_equal_the_recount(built: Built, lines: dict[str, DenseLine], line_id: str) -> None:
+    found = dict(built.rows(f"select user_id, stage_code from marts.fct_lifecycle_stages where line_id = '{line_id}'"))
+    # The shipped rules: declining from half of T on, mature from five order days on.
+    expected = lines[line_id].stages(returned_days=30, decline_share=0.5, mature_order_days=5)
+    assert len(set(expected.values())) >= 5
+    assert found == expected
+
+
+def test_users_without_an_order_are_prospects(built: Built, lines: dict[str, DenseLine]) -> None:
+    customers = {user for line in lines.values() for user in line.flags}
+    users = {user for (user,) in built.rows("select user_id from marts.dim_users")}
+    found = built.rows("select user_id, stage_code from marts.fct_lifecycle_stages where line_id = 'any'")
+    assert sorted(found) == [(user, "prospect") for user in sorted(users - customers)]
+    assert len(found) > 10
+
+
+@pytest.mark.parametrize("line_id", samples.LINES)
+def test_months_of_a_line_equal_the_recount(built: Built, lines: dict[str, DenseLine], line_id: str) -> None:
+    found = built.rows(
+        "select month, is_complete, active_count, new_count, retained_count, resurrected_count, lost_count"
+        f" from marts.fct_lifecycle_transitions where line_id = '{line_id}' order by month"
+    )
+    assert len(found) >= 5
+    assert found == lines[line_id].transitions()
+
+
+@pytest.mark.parametrize("line_id", samples.LINES)
+def test_retention_of_a_line_equals_the_recount(built: Built, lines: dict[str, DenseLine], line_id: str) -> None:
+    users = samples.landing_rows()["users"]
+    channels = {
+        user: channel or "unknown" for user, channel in zip(users["user_id"], users["acquisition_channel"], strict=True)
+    }
+    found = {
+        tuple(key): (size, kept)
+        for *key, size, kept in built.rows(
+            "select cohort_date, acquisition_channel, day_number, cohort_count, retained_count"
+            f" from marts.fct_retention where cohort_type = 'first_key_day' and line_id = '{line_id}'"
+        )
+    }
+    expected = lines[line_id].retention(channels, (1, 7, 30))
+    assert sum(kept for _, kept in expected.values()) > 10
+    assert found == expected
+
+
+def test_funnel_of_tmall_equals_the_recount(built: Built) -> None:
+    clicks = samples.tmall_clicks()
+    clicks["line_id"] = clicks["brand_id"].map(samples.line_of_brand)
+    # Favourites name no brand: they are visits to nothing in particular, in the lines of a customer.
+    furthest = clicks["type"].map({0: 2, 1: 4, 2: 1, 3: 3})
+    steps = clicks.assign(step=furthest)[["user_id", "line_id", "type", "day", "step"]]
+    bought = steps[steps["type"] == 1].groupby(["user_id", "line_id"])["day"].min()
+    favourites = steps[steps["type"] == 2].drop(columns="line_id")
+    favourites = favourites.merge(bought.rename("since").reset_index(), on="user_id")
+    favourites = favourites[favourites["since"] <= favourites["day"]]
+    in_lines = pd.concat([steps[steps["type"] != 2], favourites])
+    reached = in_lines.groupby(["line_id", "day", "user_id"])["step"].max().reset_index()
+    expected = {
+        (line, day.date(), step): int((mine["step"] >= step).sum())
+        for (line, day), mine in reached.groupby(["line_id", "day"])
+        for step in (1, 2, 3, 4)
+        if (mine["step"] >= step).any()
+    }
+    found = {
+        tuple(key): count
+        for *key, count in built.rows(
+            "select line_id, activity_date, step_number, user_count from marts.fct_funnel_steps"
+            " where line_id in ('browse', 'buy') and user_count > 0"
+        )
+    }
+    assert len(found) > 200
+    assert found == expected
