@@ -361,7 +361,8 @@ def _legend(figure: Figure, names: Sequence[str], colours: Sequence[str]) -> Non
         handles,
         names,
         loc="outside upper left",
-        ncols=4,
+        # Four names side by side, unless the longest ones together are wider than the figure.
+        ncols=4 if sum(sorted(map(len, names))[-4:]) <= 48 else 3,
         handlelength=0.8,
         handleheight=0.8,
         handletextpad=0.4,

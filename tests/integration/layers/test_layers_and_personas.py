@@ -7,12 +7,14 @@ one day, a delta with rows of months ago, and a delta after a pause of two month
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,6 +24,7 @@ import pytest
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
 
+from recall.domain.definition_files import DIMENSIONS, RECENCY_DIMENSIONS
 from recall.domain.workspace import load_workspace
 from recall.hooks import dbt
 from recall.hooks.dbt import build_layer, run_operation
@@ -313,3 +316,62 @@ def test_hand_worked_unit_tests_of_all_models_pass(
     assert failure is None
     assert len(results) > 10
     assert {status for status, _ in results.values()} == {"pass"}, results
+
+
+def random_bins(draw: random.Random) -> dict[str, str]:
+    """Bins and layers at random, in the right order; some bins of a dimension score alike, the best above 0."""
+    bins = []
+    for dimension in DIMENSIONS:
+        count = draw.randint(1, 5)
+        edges: list[int | str] = [0, *sorted(draw.sample(range(1, 200), count - 1)), ""]
+        scores = sorted((draw.choice([0, 0.25, 1 / 3, 0.5, 0.9, 1]) for _ in range(count)), reverse=True)
+        scores[0] = scores[0] or 1
+        if dimension not in RECENCY_DIMENSIONS:
+            scores.reverse()
+        bins += [
+            [dimension, f"bin{place}", edges[place], edges[place + 1], f"{scores[place]:.4f}", "2020-01-01"]
+            for place in range(count)
+        ]
+    tops = sorted(draw.sample(["0.2", "0.25", "0.5", "0.6666", "0.75", "1"], draw.randint(0, 4)))
+    layers = [
+        [f"layer{place}", f"Layer {place}", lower, upper, "2020-01-01"]
+        for place, (lower, upper) in enumerate(pairwise(["0", *tops, ""]))
+    ]
+    return {
+        "definitions/layer_bins.csv": counted.csv_text(
+            ["dimension_code", "layer_code", "lower_edge", "upper_edge", "score", "valid_from"], bins
+        ),
+        "definitions/layers.csv": counted.csv_text(
+            ["layer_code", "layer_name", "lower_edge", "upper_edge", "valid_from"], layers
+        ),
+    }
+
+
+def test_whatever_bins_the_loader_accepts_nearer_or_more_often_never_scores_lower(
+    nights: dict[date, Served], module_warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The last test of the module: it replaces the definitions.
+    assert nights
+    monkeypatch.setenv("RECALL_HOME", str(module_warehouse.home.root))
+    (compiled,) = module_warehouse.home.root.rglob("compiled/**/int_layer_combinations__scored.sql")
+    query = compiled.read_text(encoding="utf-8").encode()
+    draw = random.Random(20260101)
+    compared = 0
+    for number in range(30):
+        folder = tmp_path / f"bins{number}"
+        write(folder, {"workspace.yml": WORKSPACE_SETTINGS, **counted.definition_files(), **random_bins(draw)})
+        load_definitions(load_workspace(folder))
+        with module_warehouse.connect() as connection:
+            frame = pd.DataFrame(rows(connection, f"select * from ({query.decode()}) as combinations"))
+        codes = [f"{dimension}_code" for dimension in DIMENSIONS]
+        assert frame[["layer_score", "layer_score_without_visits"]].astype(float).stack().between(0, 1).all()
+        for dimension in DIMENSIONS:
+            # Bins are numbered by their edges: of recency the first is nearest, of frequency the last.
+            is_ascending = dimension not in RECENCY_DIMENSIONS
+            ordered = frame.sort_values(f"{dimension}_code", ascending=is_ascending)
+            others = [code for code in codes if code != f"{dimension}_code"]
+            for score in ("layer_score", "layer_score_without_visits", "layer_code", "layer_code_without_visits"):
+                for _, values in ordered.groupby(others)[score]:
+                    assert values.is_monotonic_increasing, (number, dimension, score)
+                    compared += len(values) - 1
+    assert compared > 10_000
