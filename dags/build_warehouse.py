@@ -5,7 +5,8 @@ one transaction, so that a reader sees yesterday or tonight and nothing between.
 
 - **Starts** when `raw_loaded` is announced, for the as-of date in its event; by hand with `recall nightly --as-of D`.
 - **Order**: staging, intermediate (deltas and their tests), marts, then outcomes, then audiences, because what worked
-  decides whom to recall; then the gate before anything leaves.
+  decides whom to recall; then the gate before anything leaves. A first night fits, before its audiences, what later
+  nights find fitted by `calibrate_definitions`.
 - **Fails** without harm: the marts go on serving the last good night. See the runbooks *build failed*, *gate failed*
   and *audience unusual*; then run the same night again.
 - **Ends** with the asset `marts_built`.
@@ -21,6 +22,7 @@ from recall.operators.build import (
     PublishLayerOperator,
     RunGateOperator,
 )
+from recall.operators.calibration import FirstFitOperator
 from recall.operators.schedule import MARTS_BUILT, RAW_LOADED, dag_settings
 
 with DAG(dag_id="build_warehouse", schedule=[RAW_LOADED], **dag_settings(__doc__)):
@@ -32,6 +34,7 @@ with DAG(dag_id="build_warehouse", schedule=[RAW_LOADED], **dag_settings(__doc__
         PublishLayerOperator(task_id="publish_marts", layer="marts"),
         BuildLayerOperator(task_id="build_outcomes", layer="outcomes"),
         PublishLayerOperator(task_id="publish_outcomes", layer="outcomes"),
+        FirstFitOperator(task_id="fit_first_night"),
         BuildLayerOperator(task_id="build_audiences", layer="audiences"),
         PublishLayerOperator(task_id="publish_audiences", layer="audiences"),
         RunGateOperator(task_id="gate_audiences", door="audiences"),

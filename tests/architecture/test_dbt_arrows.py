@@ -13,8 +13,8 @@ import yaml
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 MODELS = PROJECT / "models"
 
-# In the order of the night. Folders intermediate/outcomes and intermediate/audiences belong to those layers.
-LAYERS = ("staging", "intermediate", "marts", "outcomes", "audiences")
+# In the order of the night. Folders of intermediate that are called like a later layer belong to that one.
+LAYERS = ("staging", "intermediate", "marts", "outcomes", "calibration", "audiences")
 PREFIXES = {
     "staging": ("stg_",),
     "intermediate": ("int_",),

@@ -46,6 +46,7 @@ def test_runbooks_exist_for_every_alert() -> None:
         "file_rejected",
         "gate_failed",
         "build_failed",
+        "churn_limit_drifting",
         "audience_unusual",
         "sends_unknown",
         "dag_late",

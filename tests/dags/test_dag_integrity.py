@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "build_marts": {"publish_marts"},
         "publish_marts": {"build_outcomes"},
         "build_outcomes": {"publish_outcomes"},
-        "publish_outcomes": {"build_audiences"},
+        "publish_outcomes": {"fit_first_night"},
+        "fit_first_night": {"build_audiences"},
         "build_audiences": {"publish_audiences"},
         "publish_audiences": {"gate_audiences"},
         "gate_audiences": {"complete_night"},
@@ -51,7 +53,12 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "write_report": {"announce_report"},
         "announce_report": set(),
     },
+    "calibrate_definitions": {
+        "fit_marts": {"announce_fit"},
+        "announce_fit": set(),
+    },
 }
+CHAIN = ("ingest_raw", "build_warehouse", "export_audiences", "publish_report")
 
 # Reads every module of the package and every DAG with the network closed, and tells what it has found.
 READ_ALL = """
@@ -155,8 +162,10 @@ def test_dags_are_chained_by_assets_and_one_clock(found: dict[str, Any]) -> None
     assert dags["ingest_raw"]["timetable"] == "CronTriggerTimetable"
     assert dags["ingest_raw"]["expression"] == "30 3 * * *"
     assert dags["ingest_raw"]["interval_days"] == 1
-    for maker, follower in zip(list(EXPECTED)[:-1], list(EXPECTED)[1:], strict=True):
+    for maker, follower in pairwise(CHAIN):
         assert dags[maker]["outlets"] == dags[follower]["awaits"], f"{maker} -> {follower}"
+    # A fit beside the night must not hold up what is sent.
+    assert dags["calibrate_definitions"]["awaits"] == dags["build_warehouse"]["outlets"]
 
 
 def test_dags_run_one_at_a_time_and_never_catch_up(found: dict[str, Any]) -> None:

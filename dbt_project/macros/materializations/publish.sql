@@ -7,10 +7,10 @@
     dbt run-operation publish --args '{layer: marts}'
 
     Args:
-        layer: marts (with the state tables of the intermediate layer), outcomes or audiences.
+        layer: marts (with the state tables of the intermediate layer), outcomes, calibration or audiences.
 -#}
 {% macro publish(layer) %}
-    {% if layer not in ('marts', 'outcomes', 'audiences') %}
+    {% if layer not in ('marts', 'outcomes', 'calibration', 'audiences') %}
         {{ exceptions.raise_compiler_error('There is nothing to publish in layer ' ~ layer) }}
     {% endif %}
     {% set nodes = published_nodes(layer) %}
@@ -139,14 +139,14 @@
 
 {#-
     With which layer a published table moves: that of its folder. State tables under models/intermediate move with the
-    marts, except those in its folders outcomes and audiences.
+    marts, and folders inside it and inside models/marts that are called like a layer with that layer.
 -#}
 {% macro layer_of_published(node) %}
     {% set folder = node.fqn[1] %}
-    {% if folder != 'intermediate' %}
+    {% if folder not in ('intermediate', 'marts') %}
         {{ return(folder) }}
     {% endif %}
-    {{ return(node.fqn[2] if node.fqn[2] in ('outcomes', 'audiences') else 'marts') }}
+    {{ return(node.fqn[2] if node.fqn[2] in ('outcomes', 'calibration', 'audiences') else 'marts') }}
 {% endmacro %}
 
 

@@ -36,8 +36,8 @@
             user_days      those rows of these users whose day is not before replace_from_date
             all            every row
             selected_date  the rows of the day after the as-of date
-        date_column: The day's column for the scopes user_days and selected_date; without it activity_date or
-            selected_date.
+            fitted_date    the rows of the fit of the as-of date; older fits stay
+        date_column: The day's column for the scopes of days; without it activity_date, selected_date or fitted_date.
         indexes: A list of {'columns': [...], 'unique': true or false}.
 
     Which layer publishes it follows from its folder: see layer_of_published.

@@ -53,6 +53,11 @@
 {%- endmacro %}
 
 
+{% macro scope_fitted_date(users, date_column) -%}
+    target_rows.{{ date_column or 'fitted_date' }} = {{ as_of_date() }}
+{%- endmacro %}
+
+
 {#- The scope of a published node, in SQL. -#}
 {% macro scope_condition(node) -%}
     {%- set users = relation_of(node_called('int_users__changed')) -%}

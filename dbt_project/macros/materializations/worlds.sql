@@ -16,13 +16,7 @@
         {%- set node = node_called(name) -%}
         {%- set existing = load_relation(relation_of(node)) -%}
         {%- if existing is none or is_full_rebuild() -%}
-            (
-                select
-                {%- for column in node.columns.values() %}
-                    cast(null as {{ column.data_type }}) as {{ column.name }}{{ ',' if not loop.last }}
-                {%- endfor %}
-                where false
-            )
+            ({{ no_rows(node) }})
         {%- else -%}
             {{ existing }}
         {%- endif -%}
@@ -58,6 +52,28 @@
             {%- endif %}
         )
     {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+    The SQL of a published table whose rows are dated fits. They come from its delta as any, but only when a fit is due;
+    a `ref` would make every night build the fit, and a cycle, as fits read what nights have published.
+
+    Args:
+        name: The published model itself.
+-#}
+{% macro rows_of_fits(name) -%}
+    {{ no_rows(node_called(name)) if execute else 'select 1 as ' ~ name }}
+{%- endmacro %}
+
+
+{#- A select of a contract's columns without a row. -#}
+{% macro no_rows(node) -%}
+    select
+    {%- for column in node.columns.values() %}
+        cast(null as {{ column.data_type }}) as {{ column.name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+    where false
 {%- endmacro %}
 
 

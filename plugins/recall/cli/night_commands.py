@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
-    for command in (load, nightly, plan, export, report):
+    for command in (load, nightly, calibrate, plan, export, report):
         app.command(epilog=EXIT_CODES)(command)
 
 
@@ -62,6 +62,13 @@ def nightly(
     show_exports(results)
     show_report(results)
     show_next("recall status", f"recall plan --as-of {day}" if not export_too else f"recall report --as-of {day}")
+
+
+def calibrate(as_of: AsOf = None) -> None:
+    """Fit return curves and churn limits for the served day now; suggestions are shown and never adopted."""
+    day = as_of or served_day()
+    results = run_chain(day, dag_ids=("calibrate_definitions",), conf={"is_fit_forced": True})
+    show_fit(results)
 
 
 def plan(as_of: AsOf = None) -> None:
@@ -178,6 +185,22 @@ def show_exports(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         )
     elif "list_channels" in results:
         output().print("Export: no channel has anything to send.")
+
+
+def show_fit(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Prints the limits that are far from what a fit suggests.
+
+    Args:
+        results: What the tasks returned.
+    """
+    for fit in results.get("fit_marts", []):
+        output().print(f"Fitted as of {fit['fitted_date']}: marts.fct_churn_limits, marts.fct_return_curves.")
+        if fit["drifts"]:
+            columns = ("line_id", "lapse_days_in_force", "lapse_days_suggested")
+            show_table(
+                ("drifting line", "limit in force", "suggested"),
+                [tuple(drift[column] for column in columns) for drift in fit["drifts"]],
+            )
 
 
 def show_report(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -484,6 +484,18 @@ DEFINITION_FILES = (
         key=("valid_from", "window_days"),
     ),
     DefinitionFile(
+        "churn_limit_rules",
+        (
+            whole("horizon_days", least=1),
+            decimal("max_return_rate", above="0", most="1"),
+            whole("min_at_risk_count", least=1),
+            decimal("max_drift_rate", above="0"),
+            whole("fit_interval_days", least=1),
+            day("valid_from"),
+        ),
+        key=("valid_from",),
+    ),
+    DefinitionFile(
         "gate_rules",
         (
             decimal("max_audience_rate", least="0", most="1"),

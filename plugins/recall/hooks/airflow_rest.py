@@ -20,14 +20,15 @@ ENDED = frozenset({"success", "failed"})
 
 
 def knows_chain(server: Server) -> bool:
-    """Tells whether Airflow has read every DAG of the chain.
+    """Tells whether Airflow has read every DAG of the chain and beside it.
 
     Args:
         server: The running Airflow.
     """
     with client(server) as api:
         known = {dag["dag_id"] for dag in _get(api, "/dags", limit=100)["dags"]}
-    return known.issuperset(foreground.CHAIN)
+    beside = (dag_id for dag_ids in foreground.BESIDE.values() for dag_id in dag_ids)
+    return known.issuperset((*foreground.CHAIN, *beside))
 
 
 def follow_chain(

@@ -27,7 +27,7 @@ from recall.warehouse import connection
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-Layer = Literal["staging", "intermediate", "marts", "outcomes", "audiences"]
+Layer = Literal["staging", "intermediate", "marts", "outcomes", "calibration", "audiences"]
 """The layers of the warehouse, each the name of a selector in dbt_project/selectors.yml."""
 
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"

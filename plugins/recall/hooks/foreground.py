@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 ERROR_KEY = "recall_error"
 CHAIN = ("ingest_raw", "build_warehouse", "export_audiences", "publish_report")
+BESIDE = {"build_warehouse": ("calibrate_definitions",)}
+"""What an Airflow that is up runs beside the chain, by the DAG whose asset triggers it."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -131,7 +133,8 @@ def run_chain(
 
     Args:
         as_of_date: The last business day to include; None only for a run that just loads files.
-        dag_ids: Which DAGs; those that follow each other by their assets are run in that order.
+        dag_ids: Which DAGs; those that follow each other by their assets are run in that order, and those that run
+            beside them as well.
         conf: More of the run's order: full_refresh, landing, accept, dry_run.
         progress: Whoever looks at it.
         home: The home folder; default the current one.
@@ -158,7 +161,8 @@ def run_chain(
         with _as_current(run), _quiet(place) as log:
             with watcher.stage("Airflow, in this process"):
                 dags = _prepare_dags(place)
-            for dag_id in _in_asset_order({dag_id: dags[dag_id] for dag_id in dag_ids}):
+            wanted = [*dag_ids, *(beside for dag_id in dag_ids for beside in BESIDE.get(dag_id, ()))]
+            for dag_id in _in_asset_order({dag_id: dags[dag_id] for dag_id in wanted}):
                 _run_dag(dags[dag_id], order, run, log)
         return run.results
 

@@ -24,6 +24,7 @@ class NightRequest:
         accept: Rejected files that a person accepts as missing.
         dry_run: True to write batches without sending them.
         is_followed: True where a command waits for the run, so that a failure is told at once instead of tried again.
+        is_fit_forced: True to fit although no fit is due.
     """
 
     as_of_date: date | None
@@ -33,6 +34,7 @@ class NightRequest:
     accept: tuple[str, ...] = ()
     dry_run: bool = False
     is_followed: bool = False
+    is_fit_forced: bool = False
 
     @classmethod
     def resolve(
@@ -74,6 +76,7 @@ class NightRequest:
             accept=tuple(given.get("accept", ())),
             dry_run=bool(given.get("dry_run", False)),
             is_followed=bool(given.get("is_followed", False)),
+            is_fit_forced=bool(given.get("is_fit_forced", False)),
         )
 
     def require_as_of_date(self) -> date:

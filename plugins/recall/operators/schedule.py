@@ -14,6 +14,7 @@ RAW_LOADED = Asset(name="raw_loaded", uri="recall://warehouse/raw")
 MARTS_BUILT = Asset(name="marts_built", uri="recall://warehouse/marts")
 AUDIENCES_EXPORTED = Asset(name="audiences_exported", uri="recall://warehouse/ledger")
 REPORT_PUBLISHED = Asset(name="report_published", uri="recall://warehouse/report")
+DEFINITIONS_CALIBRATED = Asset(name="definitions_calibrated", uri="recall://warehouse/fits")
 
 
 def business_zone() -> str:
@@ -55,6 +56,7 @@ def dag_settings(documentation: str | None) -> dict[str, Any]:
         "params": {
             "as_of_date": Param(None, type=["null", "string"], format="date", title="As-of date"),
             "full_refresh": Param(False, type="boolean", title="Rebuild every user"),
+            "is_fit_forced": Param(False, type="boolean", title="Fit although no fit is due"),
             "stop_after": Param("", type="string", title="Name of the DAG after which the chain ends"),
         },
     }

@@ -17,7 +17,8 @@ CORE_LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "marts")
 
 MARTS_AND_WHAT_THEY_NEED = (
     "--select", "+path:models/marts", "+path:models/intermediate",
-    "--exclude", "path:models/intermediate/outcomes", "path:models/intermediate/audiences",
+    "--exclude", "path:models/intermediate/outcomes", "path:models/intermediate/calibration",
+    "path:models/intermediate/audiences",
     "path:models/outcomes", "path:models/audiences",
 )  # fmt: skip
 

@@ -1,0 +1,242 @@
+"""Return curves and churn limits against a recount of every customer, gap by gap and day by day.
+
+The recount shares nothing with the models: it walks over the events of a random shop, looks at each gap on each of its
+days, and multiplies exact fractions.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from tests.conftest import WORKSPACE_SETTINGS, Warehouse
+from tests.integration.layers import shop as counted
+from tests.integration.warehouse.nights import run_models
+
+from recall.domain.workspace import Workspace, load_workspace
+from recall.hooks.calibration import calibrate, is_first_fit, is_fit_due
+from recall.ingest.load import load_landing
+from recall.warehouse.definitions import load_definitions
+
+AS_OF = date(2025, 7, 20)
+HORIZON = 10
+LEAST_AT_RISK = 6
+RULES = (
+    "horizon_days,max_return_rate,min_at_risk_count,max_drift_rate,fit_interval_days,valid_from\n"
+    f"{HORIZON},0.25,{LEAST_AT_RISK},0.2,7,2020-01-01\n"
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A gap between key days of one customer in one line: its length and whether a key day ended it."""
+
+    user_id: str
+    line_id: str
+    key_date: date
+    days: int
+    is_returned: bool
+
+
+def gaps_of(shop: counted.Shop) -> list[Gap]:
+    found = []
+    for (user_id, line_id), history in sorted(counted.histories(shop, AS_OF).items()):
+        key_days = history.key_days(counted.LINES[line_id][0])
+        for key_date, following in zip_longest(key_days, key_days[1:]):
+            found.append(Gap(user_id, line_id, key_date, ((following or AS_OF) - key_date).days, following is not None))
+    return found
+
+
+def untouched(gap: Gap, touches: dict[str, set[date]]) -> Gap:
+    """The gap as far as no campaign can have changed it: watched until the day before the first touch."""
+    for days in range(1, gap.days + 1):
+        if gap.key_date + timedelta(days=days) in touches[gap.user_id]:
+            return Gap(gap.user_id, gap.line_id, gap.key_date, days - 1, False)
+    return gap
+
+
+def survival(gaps: list[Gap], first: int, last: int) -> Fraction | None:
+    """The share still quiet after the days first to last, of those who were so before; None where nobody is watched."""
+    share = Fraction(1)
+    for day in range(first, last + 1):
+        at_risk = [gap for gap in gaps if gap.days >= day]
+        if share and not at_risk:
+            return None
+        if at_risk:
+            share *= 1 - Fraction(sum(gap.is_returned and gap.days == day for gap in at_risk), len(at_risk))
+    return share
+
+
+def return_rate(gaps: list[Gap], quiet_days: int) -> Fraction | None:
+    still_quiet = [gap for gap in gaps if gap.days > quiet_days]
+    left = survival(still_quiet, quiet_days + 1, quiet_days + HORIZON)
+    return None if left is None else 1 - left
+
+
+@pytest.fixture(scope="module")
+def shop() -> counted.Shop:
+    everything = counted.random_shop(20250720)
+    return counted.part_of(everything, lambda _, day: day <= AS_OF)
+
+
+@pytest.fixture(scope="module")
+def touches(shop: counted.Shop) -> dict[str, set[date]]:
+    draw = random.Random(5)
+    found: dict[str, set[date]] = defaultdict(set)
+    for user in shop.users:
+        for _ in range(draw.choice([0, 0, 1, 3])):
+            found[user["user_id"]].add(counted.FIRST_DAY + timedelta(days=draw.randint(20, 220)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def workspace(
+    module_warehouse: Warehouse,
+    shop: counted.Shop,
+    touches: dict[str, set[date]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Workspace]:
+    """The workspace after its first night, before any fit."""
+    folder = tmp_path_factory.mktemp("workspace")
+    rows = [(user, day, False) for user, days in touches.items() for day in days]
+    # Controls are not touched.
+    rows += [(user["user_id"], counted.FIRST_DAY + timedelta(days=100), True) for user in shop.users[:9]]
+    files = {
+        "workspace.yml": WORKSPACE_SETTINGS,
+        "definitions/churn_limit_rules.csv": RULES,
+        **counted.definition_files(),
+        **{f"landing/{name}": text for name, text in counted.landing_files(shop, "all").items()},
+        "landing/touches/all.csv": counted.csv_text(
+            ["touch_id", "user_id", "touched_at", "campaign_id", "arm_code", "is_control"],
+            [
+                [f"t{number}", user, day, "spring", "a", is_control]
+                for number, (user, day, is_control) in enumerate(rows)
+            ],
+        ),
+    }
+    write(folder, files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
+        patch.setenv("RECALL_WORKSPACE", str(folder))
+        made = load_workspace(folder)
+        load_definitions(made)
+        assert load_landing(made).rejected == ()
+        run_models(made, AS_OF)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fitted(workspace: Workspace, module_warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
+    """The warehouse after the fit, as somebody with a BI tool sees it."""
+    assert is_first_fit(AS_OF)
+    assert is_fit_due(AS_OF)
+    calibrate(AS_OF)
+    with module_warehouse.connect("bi_reader", autocommit=True) as connection:
+        connection.row_factory = dict_row
+        yield connection
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def rows(connection: psycopg.Connection[Any], query: str) -> list[dict[str, Any]]:
+    return connection.execute(query).fetchall()  # type: ignore[return-value]  # rows are mappings here
+
+
+def is_equal(number: Decimal | None, exact: Fraction | None) -> bool:
+    if number is None or exact is None:
+        return number is None and exact is None
+    return abs(float(number) - float(exact)) < 1e-9
+
+
+def test_line_curves_equal_a_recount_of_every_gap(
+    fitted: psycopg.Connection[Any], shop: counted.Shop, touches: dict[str, set[date]]
+) -> None:
+    gaps = gaps_of(shop)
+    for line_id in counted.LINES:
+        in_line = [gap for gap in gaps if gap.line_id == line_id]
+        in_line_untouched = [untouched(gap, touches) for gap in in_line]
+        curve = rows(
+            fitted,
+            "select * from marts.fct_return_curves"
+            f" where line_id = '{line_id}' and layer_code = 'all' order by quiet_days",
+        )
+        last = max(
+            day
+            for day in range(max(gap.days for gap in in_line) + 1)
+            if sum(gap.days >= day for gap in in_line) >= LEAST_AT_RISK
+            or any(gap.is_returned and gap.days == day for gap in in_line)
+        )
+        assert [row["quiet_days"] for row in curve] == list(range(last + 1)), line_id
+        for row in curve:
+            day = row["quiet_days"]
+            assert (row["fitted_date"], row["horizon_days"]) == (AS_OF, HORIZON)
+            for prefix, known in (("", in_line), ("untouched_", in_line_untouched)):
+                at_risk = [gap for gap in known if gap.days >= day]
+                assert row[f"{prefix}at_risk_count"] == len(at_risk), row
+                assert row[f"{prefix}returned_count"] == sum(g.is_returned and g.days == day for g in at_risk), row
+                if at_risk:
+                    assert is_equal(row[f"{prefix}survival_rate"], survival(known, 1, day)), row
+                assert is_equal(row[f"{prefix}return_rate"], return_rate(known, day)), row
+
+
+def layers_by_day(shop: counted.Shop) -> dict[tuple[str, str, date, int], str]:
+    """The layer of each episode (user, line, last key day) on each number of quiet days."""
+    found = {}
+    for offset in range((AS_OF - counted.FIRST_DAY).days + 1):
+        day = counted.FIRST_DAY + timedelta(days=offset)
+        for row in counted.layers_as_of(shop, day):
+            quiet_days = (day - row["last_key_date"]).days
+            found[row["user_id"], row["line_id"], row["last_key_date"], quiet_days] = row["layer_code"]
+    return found
+
+
+def test_layer_curves_equal_a_recount_of_every_episode_and_day(
+    fitted: psycopg.Connection[Any], shop: counted.Shop, touches: dict[str, set[date]]
+) -> None:
+    gaps = gaps_of(shop)
+    layer_of = layers_by_day(shop)
+
+    def is_in(gap: Gap, layer_code: str, day: int) -> bool:
+        return layer_of.get((gap.user_id, gap.line_id, gap.key_date, day)) == layer_code
+
+    compared = 0
+    for row in rows(fitted, "select * from marts.fct_return_curves where layer_code <> 'all'"):
+        day = row["quiet_days"]
+        in_line = [gap for gap in gaps if gap.line_id == row["line_id"]]
+        for prefix in ("", "untouched_"):
+            known = in_line if not prefix else [untouched(gap, touches) for gap in in_line]
+            at_risk = [gap for gap in known if gap.days >= day and is_in(gap, row["layer_code"], day - 1)]
+            assert row[f"{prefix}at_risk_count"] == len(at_risk), row
+            assert row[f"{prefix}returned_count"] == sum(gap.is_returned and gap.days == day for gap in at_risk), row
+            there = [gap for gap in known if gap.days > day and is_in(gap, row["layer_code"], day)]
+            assert is_equal(row[f"{prefix}return_rate"], return_rate(there, day) if there else None), row
+        compared += 1
+    assert compared > 500
+
+
+def test_layers_share_out_everybody_who_is_at_risk_after_the_limit(fitted: psycopg.Connection[Any]) -> None:
+    offences = rows(
+        fitted,
+        "select line_id, quiet_days from marts.fct_return_curves"
+        " inner join marts.dim_lines using (line_id)"
+        " where quiet_days > lapse_days"
+        " group by line_id, quiet_days"
+        " having sum(case when layer_code = 'all' then returned_count else -returned_count end) <> 0",
+    )
+    assert offences == []
