@@ -9,6 +9,7 @@ from recall.cli.options import last_complete_day
 from recall.domain.errors import RecallError
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
+from recall.hooks.calibration import Fit, latest_fit
 from recall.hooks.night_status import Build, NightStatus, read_status
 from recall.warehouse.connection import dsn
 
@@ -36,6 +37,7 @@ def status_rows(home: Home) -> list[Row]:
         address = urlsplit(dsn("owner", home))
         rows.append(("PostgreSQL", "up", f"{address.hostname}:{address.port}{address.path}"))
         rows.extend(_night_rows(nights, workspace))
+        rows.extend(_fit_rows(latest_fit(home)))
     except RecallError as error:
         rows.append(("PostgreSQL", "down", error.message))
     rows.append(("Airflow", "up", server.address) if server else ("Airflow", "down", "recall up --airflow starts it"))
@@ -55,6 +57,13 @@ def _night_rows(nights: NightStatus, workspace: Workspace | None) -> Iterator[Ro
         yield "sends unknown", f"{nights.unknown_send_count:,}", "see docs/runbooks/sends_unknown.md"
     if nights.lock is not None:
         yield "at work", nights.lock.holder.split(" | ")[0], f"lease until {nights.lock.expires_at:%F %T} UTC"
+
+
+def _fit_rows(fit: Fit | None) -> Iterator[Row]:
+    """Says which limits are far from what the latest fit suggests."""
+    if fit is not None and fit.drifts:
+        lines = ", ".join(drift.line_id for drift in fit.drifts)
+        yield "churn limits drifting", lines, f"fit of {fit.fitted_date}, see docs/runbooks/churn_limit_drifting.md"
 
 
 def _lateness(served: Build, workspace: Workspace | None) -> str:

@@ -496,6 +496,17 @@ DEFINITION_FILES = (
         key=("valid_from",),
     ),
     DefinitionFile(
+        "survival_rules",
+        (
+            choice("model_code", ("mbg_nbd", "bg_nbd")),
+            whole("min_buyer_count", least=2),
+            whole("min_history_days", least=1),
+            whole("max_silent_days", least=1),
+            day("valid_from"),
+        ),
+        key=("valid_from",),
+    ),
+    DefinitionFile(
         "gate_rules",
         (
             decimal("max_audience_rate", least="0", most="1"),

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from recall.domain.errors import GateBlocked
+from recall.domain.home import Home
 from recall.hooks import dbt
 from recall.warehouse.connection import connect
 
@@ -28,6 +29,24 @@ DRIFTING = """
     where fitted_date = %s and is_drifting
     order by line_id
 """
+
+
+GATES = (
+    "select line_id, model_code from intermediate.int_survival_gates__judged where reason_code is null order by line_id"
+)
+PATTERNS = """
+    select repeat_order_count, recency_days, age_days, customer_count
+    from intermediate.int_order_patterns__counted
+    where line_id = %s
+    order by repeat_order_count, recency_days, age_days
+"""
+COPY_TERMS = """
+    copy control.survival_terms (fitted_date, line_id, repeat_order_count, term_number, coefficient) from stdin
+"""
+EXPECTED_DAYS = 90
+"""What fct_customer_survival looks ahead; part of its columns' names."""
+NEW_REPEATS = 366
+"""More repeat orders than the busiest buyer may reach before the next fit: one a day for a year."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +119,26 @@ def calibrate(as_of_date: date, *, on_node_done: dbt.OnNodeDone | None = None) -
     """
     with connect("transformer") as connection:
         _require_served(connection, as_of_date)
+        _fit_survival(connection, as_of_date)
     dbt.build_layer("calibration", on_node_done=on_node_done)
     dbt.run_operation("publish", {"layer": "calibration"})
-    return read_fit(as_of_date)
+    with connect("transformer") as connection:
+        return Fit(as_of_date, _drifts(connection, as_of_date))
 
 
-def read_fit(fitted_date: date) -> Fit:
-    """Reads the fit of a day.
+def latest_fit(home: Home | None = None) -> Fit | None:
+    """Reads the latest fit; None before the first one.
 
     Args:
-        fitted_date: The day of the fit.
+        home: The home folder; default the current one.
     """
-    with connect("transformer") as connection:
-        drifts = [Drift(*row) for row in connection.execute(DRIFTING, (fitted_date,)).fetchall()]
-    return Fit(fitted_date, tuple(drifts))
+    with connect("auditor", home=home) as connection:
+        fitted_date = _latest_fit(connection, date.max)
+        return None if fitted_date is None else Fit(fitted_date, _drifts(connection, fitted_date))
+
+
+def _drifts(connection: psycopg.Connection[Any], fitted_date: date) -> tuple[Drift, ...]:
+    return tuple(Drift(*row) for row in connection.execute(DRIFTING, (fitted_date,)).fetchall())
 
 
 def _latest_fit(connection: psycopg.Connection[Any], as_of_date: date) -> date | None:
@@ -143,3 +168,31 @@ def _require_served(connection: psycopg.Connection[Any], as_of_date: date) -> No
             "a night was begun after the one that is served, and was not published",
             next_command=f"recall nightly --as-of {as_of_date}",
         )
+
+
+def _fit_survival(connection: psycopg.Connection[Any], as_of_date: date) -> None:
+    """Fits the model of buyers of every line whose gate is open, and stores parameters and series for the models."""
+    # The command line reads fits without making any, and need not wait for scipy.
+    from recall.domain.buyer_models import Buyers, fit_buyers, order_series
+
+    connection.execute("delete from control.survival_fits where fitted_date = %s", (as_of_date,))
+    for line_id, model_code in connection.execute(GATES).fetchall():
+        rows = connection.execute(PATTERNS, (line_id,)).fetchall()
+        fit = fit_buyers(Buyers.from_rows(rows), model_code)
+        if not fit.has_converged:
+            continue
+        found = fit.parameters
+        try:
+            repeat_counts = range(max(row[0] for row in rows) + NEW_REPEATS + 1)
+            series = [order_series(found, repeats, EXPECTED_DAYS) for repeats in repeat_counts]
+        except ArithmeticError:
+            continue
+        connection.execute(
+            "insert into control.survival_fits (fitted_date, line_id, model_code, r, alpha_days, a, b, log_likelihood)"
+            " values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (as_of_date, line_id, model_code, found.r, found.alpha, found.a, found.b, fit.log_likelihood),
+        )
+        with connection.cursor().copy(COPY_TERMS) as copy:
+            for repeat_count, coefficients in enumerate(series):
+                for number, coefficient in enumerate(coefficients):
+                    copy.write_row((as_of_date, line_id, repeat_count, number, coefficient))

@@ -10,7 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
@@ -22,8 +22,10 @@ import pytest
 from psycopg.rows import dict_row
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
-from tests.integration.warehouse.nights import run_models
+from tests.integration.warehouse.nights import digests, run_models
 
+from recall.domain.buyer_models import Buyers, Parameters, alive_probability, expected_order_count
+from recall.domain.errors import GateBlocked
 from recall.domain.workspace import Workspace, load_workspace
 from recall.hooks.calibration import calibrate, is_first_fit, is_fit_due
 from recall.ingest.load import load_landing
@@ -35,6 +37,10 @@ LEAST_AT_RISK = 6
 RULES = (
     "horizon_days,max_return_rate,min_at_risk_count,max_drift_rate,fit_interval_days,valid_from\n"
     f"{HORIZON},0.25,{LEAST_AT_RISK},0.2,7,2020-01-01\n"
+)
+LEAST_BUYERS = 30
+SURVIVAL_RULES = (
+    f"model_code,min_buyer_count,min_history_days,max_silent_days,valid_from\nmbg_nbd,{LEAST_BUYERS},90,30,2020-01-01\n"
 )
 
 
@@ -84,9 +90,27 @@ def return_rate(gaps: list[Gap], quiet_days: int) -> Fraction | None:
     return None if left is None else 1 - left
 
 
+def add_buyers_by_chance(shop: counted.Shop, count: int) -> None:
+    """Adds customers of line all as a model of buyers describes them, so that its likelihood has a maximum."""
+    draw = random.Random(1)
+    for number in range(count):
+        user_id = f"s{number:03d}"
+        shop.users.append({**shop.users[0], "user_id": user_id})
+        day: float = draw.randint(0, 120)
+        rate, chance = draw.gammavariate(0.6, 1 / 12), draw.betavariate(0.8, 2)
+        while day < counted.DAYS:
+            at = datetime.combine(counted.FIRST_DAY, datetime.min.time()) + timedelta(days=int(day), hours=12)
+            order_id = f"{user_id}{len(shop.orders)}"
+            shop.orders.append(counted.Order(order_id, user_id, at, "completed", Decimal(9), ()))
+            if draw.random() < chance:
+                break
+            day += draw.expovariate(rate)
+
+
 @pytest.fixture(scope="module")
 def shop() -> counted.Shop:
     everything = counted.random_shop(20250720)
+    add_buyers_by_chance(everything, 80)
     return counted.part_of(everything, lambda _, day: day <= AS_OF)
 
 
@@ -115,6 +139,7 @@ def workspace(
     files = {
         "workspace.yml": WORKSPACE_SETTINGS,
         "definitions/churn_limit_rules.csv": RULES,
+        "definitions/survival_rules.csv": SURVIVAL_RULES,
         **counted.definition_files(),
         **{f"landing/{name}": text for name, text in counted.landing_files(shop, "all").items()},
         "landing/touches/all.csv": counted.csv_text(
@@ -147,6 +172,13 @@ def fitted(workspace: Workspace, module_warehouse: Warehouse) -> Iterator[psycop
         yield connection
 
 
+@pytest.fixture
+def at_home(module_warehouse: Warehouse, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names the module's warehouse and workspace to a test that fits or builds again."""
+    monkeypatch.setenv("RECALL_HOME", str(module_warehouse.home.root))
+    monkeypatch.setenv("RECALL_WORKSPACE", str(workspace.path))
+
+
 def write(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         path = folder / name
@@ -174,7 +206,7 @@ def test_line_curves_equal_a_recount_of_every_gap(
         curve = rows(
             fitted,
             "select * from marts.fct_return_curves"
-            f" where line_id = '{line_id}' and layer_code = 'all' order by quiet_days",
+            f" where fitted_date = '{AS_OF}' and line_id = '{line_id}' and layer_code = 'all' order by quiet_days",
         )
         last = max(
             day
@@ -216,7 +248,9 @@ def test_layer_curves_equal_a_recount_of_every_episode_and_day(
         return layer_of.get((gap.user_id, gap.line_id, gap.key_date, day)) == layer_code
 
     compared = 0
-    for row in rows(fitted, "select * from marts.fct_return_curves where layer_code <> 'all'"):
+    for row in rows(
+        fitted, f"select * from marts.fct_return_curves where fitted_date = '{AS_OF}' and layer_code <> 'all'"
+    ):
         day = row["quiet_days"]
         in_line = [gap for gap in gaps if gap.line_id == row["line_id"]]
         for prefix in ("", "untouched_"):
@@ -235,8 +269,102 @@ def test_layers_share_out_everybody_who_is_at_risk_after_the_limit(fitted: psyco
         fitted,
         "select line_id, quiet_days from marts.fct_return_curves"
         " inner join marts.dim_lines using (line_id)"
-        " where quiet_days > lapse_days"
+        f" where fitted_date = '{AS_OF}' and quiet_days > lapse_days"
         " group by line_id, quiet_days"
         " having sum(case when layer_code = 'all' then returned_count else -returned_count end) <> 0",
     )
     assert offences == []
+
+
+def test_customers_who_have_not_lapsed_have_their_chances_by_the_fit_of_their_line(
+    fitted: psycopg.Connection[Any], shop: counted.Shop
+) -> None:
+    customers: dict[str, dict[str, tuple[int, int, int, int]]] = defaultdict(dict)
+    buyer_counts: dict[str, int] = defaultdict(int)
+    for (user_id, line_id), history in counted.histories(shop, AS_OF).items():
+        frequency_class, lapse_days = counted.LINES[line_id]
+        key_days = history.key_days(frequency_class)
+        if not key_days:
+            continue
+        buyer_counts[line_id] += 1
+        if (AS_OF - key_days[-1]).days < lapse_days:
+            first, last = min(history.order_counts), max(history.order_counts)
+            kind = (len(history.order_counts) - 1, (last - first).days, (AS_OF - first).days, 1)
+            customers[line_id][user_id] = kind
+    limits = {
+        row["line_id"]: row
+        for row in rows(fitted, f"select * from marts.fct_churn_limits where fitted_date = '{AS_OF}'")
+    }
+    served = rows(fitted, "select * from marts.fct_customer_survival")
+    assert {(row["line_id"], row["user_id"]) for row in served} == {
+        (line_id, user_id) for line_id, users in customers.items() for user_id in users
+    }
+    reasons = {line_id: row["survival_reason_code"] for line_id, row in limits.items()}
+    assert {line_id for line_id, reason in reasons.items() if reason == "too_few_buyers"} == {
+        line_id for line_id in counted.LINES if buyer_counts[line_id] < LEAST_BUYERS
+    }
+    assert reasons["all"] is None
+    assert "too_few_buyers" in reasons.values()
+    for row in served:
+        x, recency, age, _ = customers[row["line_id"]][row["user_id"]]
+        assert (row["repeat_order_count"], row["recency_days"], row["age_days"]) == (x, recency, age)
+        if reasons[row["line_id"]] is not None:
+            assert (row["alive_probability"], row["expected_order_count_90d"]) == (None, None)
+            continue
+        fit = limits[row["line_id"]]
+        parameters = Parameters("mbg_nbd", *(float(fit[f"survival_{name}"]) for name in ("r", "alpha_days", "a", "b")))
+        buyer = Buyers.from_rows([(x, recency, age, 1)])
+        assert row["fitted_date"] == AS_OF
+        assert float(row["alive_probability"]) == pytest.approx(alive_probability(parameters, buyer)[0], abs=1e-6)
+        assert float(row["expected_order_count_90d"]) == pytest.approx(
+            expected_order_count(parameters, buyer, 90)[0], abs=2e-6
+        )
+
+
+FITTED = (("marts", "fct_return_curves"), ("marts", "fct_churn_limits"), ("control", "survival_terms"))
+
+
+@pytest.mark.usefixtures("at_home")
+def test_a_fit_done_twice_has_the_same_rows(fitted: psycopg.Connection[Any], module_warehouse: Warehouse) -> None:
+    with module_warehouse.connect("auditor", autocommit=True) as connection:
+        before = digests(connection, FITTED)
+        calibrate(AS_OF)
+        assert digests(connection, FITTED) == before
+    assert not is_first_fit(AS_OF)
+    assert not is_fit_due(AS_OF + timedelta(days=6))
+    assert is_fit_due(AS_OF + timedelta(days=7))
+    # A night of the past has no fit that it may know.
+    assert is_first_fit(AS_OF - timedelta(days=1))
+
+
+@pytest.mark.usefixtures("at_home")
+def test_another_day_than_the_served_one_is_not_fitted(fitted: psycopg.Connection[Any]) -> None:
+    with pytest.raises(GateBlocked, match=f"the marts serve {AS_OF}"):
+        calibrate(AS_OF + timedelta(days=7))
+
+
+@pytest.mark.usefixtures("at_home")
+def test_a_late_row_changes_the_next_fit_only(fitted: psycopg.Connection[Any], workspace: Workspace) -> None:
+    gaps = f"select gap_count from marts.fct_churn_limits where line_id = 'all' and fitted_date = '{AS_OF}'"
+    curve = (
+        f"select * from marts.fct_return_curves where fitted_date = '{AS_OF}' order by line_id, layer_code, quiet_days"
+    )
+    before, gaps_before = rows(fitted, curve), rows(fitted, gaps)[0]["gap_count"]
+    late = [("late1", "2025-03-01"), ("late2", "2025-03-09")]
+    header = ["order_id", "user_id", "ordered_at", "net_amount", "status"]
+    orders = [[order, "stranger", day, 5, "completed"] for order, day in late]
+    write(
+        workspace.path,
+        {
+            "landing/users/late.csv": "user_id\nstranger\n",
+            "landing/orders/late.csv": counted.csv_text(header, orders),
+        },
+    )
+    assert load_landing(workspace).rejected == ()
+    following = AS_OF + timedelta(days=7)
+    run_models(workspace, following)
+    calibrate(following)
+    assert rows(fitted, curve) == before
+    assert rows(fitted, gaps)[0]["gap_count"] == gaps_before
+    # One more gap has ended: that of the eight days in March.
+    assert rows(fitted, gaps.replace(f"'{AS_OF}'", f"'{following}'"))[0]["gap_count"] == gaps_before + 1

@@ -199,6 +199,15 @@ def test_render_page_dollar_signs_in_a_name_are_no_formula() -> None:
     assert "from $5 to $6\\x" in render(lines=[line("from $5 to $6\\x", customers=10, churned=4)])
 
 
+def test_render_page_drifting_limit_is_named_beside_what_the_data_suggest() -> None:
+    wine = line("wine", customers=10, churned=4)
+    alert = "A limit in force is far from what the data suggest"
+    text = text_of(render(lines=[wine | {"lapse_days_suggested": 41, "is_drifting": True}]))
+    assert "28 41 drifting" in text
+    assert alert in text
+    assert alert not in text_of(render(lines=[wine]))
+
+
 def line(name: str, *, customers: int, churned: int) -> dict[str, Any]:
     return {
         "line_id": name,
@@ -209,6 +218,8 @@ def line(name: str, *, customers: int, churned: int) -> dict[str, Any]:
         "churned_count": churned,
         "episode_count": churned + 1,
         "returned_count": 1,
+        "lapse_days_suggested": None,
+        "is_drifting": False,
     }
 
 

@@ -72,6 +72,30 @@ depths as (
 
 ),
 
+gates as (
+
+    select
+        line_id,
+        model_code,
+        reason_code
+    from {{ ref('int_survival_gates__judged') }}
+
+),
+
+survival_fits as (
+
+    select
+        line_id,
+        r,
+        alpha_days,
+        a,
+        b,
+        log_likelihood
+    from {{ source('control', 'survival_fits') }}
+    where fitted_date = {{ as_of_date() }}
+
+),
+
 ranked_depths as (
 
     select
@@ -98,7 +122,16 @@ select
     rules.max_return_rate,
     rules.min_at_risk_count,
     {{ is_drifting_limit('lines.lapse_days', 'suggestions.lapse_days_suggested', 'rules.max_drift_rate') }}
-        as is_drifting
+        as is_drifting,
+    gates.model_code as survival_model_code,
+    coalesce(
+        gates.reason_code, case when survival_fits.line_id is null then 'no_fit_found' end
+    ) as survival_reason_code,
+    cast(survival_fits.r as numeric) as survival_r,
+    cast(survival_fits.alpha_days as numeric) as survival_alpha_days,
+    cast(survival_fits.a as numeric) as survival_a,
+    cast(survival_fits.b as numeric) as survival_b,
+    cast(survival_fits.log_likelihood as numeric) as survival_log_likelihood
 from lines
 cross join rules
 left join gaps
@@ -109,3 +142,9 @@ left join ranked_depths
     on
         lines.line_id = ranked_depths.line_id
         and ranked_depths.depth_number = 1
+left join gates
+    on lines.line_id = gates.line_id
+left join survival_fits
+    on
+        lines.line_id = survival_fits.line_id
+        and gates.reason_code is null

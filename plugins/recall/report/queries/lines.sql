@@ -1,4 +1,4 @@
--- One row per line with customers: how many of them have lapsed, and how many ever came back.
+-- One row per line with customers: how many of them have lapsed, how many ever came back, and what the latest fit says.
 select
     lines.line_id,
     lines.line_name,
@@ -7,7 +7,9 @@ select
     flags.customer_count,
     flags.churned_count,
     coalesce(episodes.episode_count, 0) as episode_count,
-    coalesce(episodes.returned_count, 0) as returned_count
+    coalesce(episodes.returned_count, 0) as returned_count,
+    limits.lapse_days_suggested,
+    coalesce(limits.is_drifting, false) as is_drifting
 from marts.dim_lines as lines
 inner join (
     select
@@ -27,6 +29,14 @@ left join (
     group by line_id
 ) as episodes
     on lines.line_id = episodes.line_id
+left join marts.fct_churn_limits as limits
+    on
+        lines.line_id = limits.line_id
+        and limits.fitted_date = (
+            select max(fits.fitted_date)
+            from marts.fct_churn_limits as fits
+            where fits.fitted_date <= %(as_of_date)s
+        )
 order by
     flags.customer_count desc,
     lines.line_id
