@@ -229,7 +229,9 @@ class Shop:
         order_rate = np.select(
             [customers.frequency[key] == "high", customers.frequency[key] == "mid"], [1.0, 0.45], default=0.6
         )
-        orders = is_first | is_fading | (draw.random(count) < order_rate)
+        # Goods that last are the last thing that a customer buys.
+        is_served = (customers.reason[key] == REASONS.index("need_fulfilled")) & (customers.phase_left[key] == 1)
+        orders = is_first | is_fading | is_served | (draw.random(count) < order_rate)
         visits = (~orders | (draw.random(count) < 0.8)) & customers.has_categories[key] & ~is_fading
         orders |= ~visits
         bought = key[orders]

@@ -347,8 +347,21 @@ def test_primary_reasons_are_the_planted_ones_far_above_chance(audited: Audited)
     chance = sum(planted_counts[reason] * found_counts[reason] for reason in planted_counts) / len(planted) ** 2
     assert agreed > 0.65, sorted(confusion.items())
     assert chance < 0.2
-    for reason in ("product_quality", "service", "price", "competitor", "never_activated"):
+    for reason in ("product_quality", "service", "price", "competitor", "never_activated", "need_fulfilled"):
         assert confusion[reason, reason] > 0.8 * planted_counts[reason], (reason, sorted(confusion.items()))
+
+
+def test_costs_of_new_users_are_conserved_per_month_and_channel(audited: Audited) -> None:
+    expected: Counter[tuple[date, str]] = Counter()
+    for entry in audited.truth("acquisitions"):
+        expected[date.fromisoformat(entry["cost_date"]).replace(day=1), entry["channel"]] += int(entry["cost_cents"])
+    found = {
+        (month, channel): amount * 100
+        for month, channel, amount in audited.rows(
+            "select month, channel, new_cost_amount from marts.fct_acquisition_balance where new_cost_amount > 0"
+        )
+    }
+    assert found == expected
 
 
 def effects_of(audited: Audited, metric: str) -> dict[str, dict[str, Any]]:
