@@ -214,6 +214,50 @@
 
     ),
 
+    {# Rewards move no day; their users' returns are looked at again, also when the order comes that they waited for. #}
+    changed_redemptions as (
+
+        select
+            redemption_id,
+            user_id
+        from {{ new_rows('redemptions', ['redemption_id', 'user_id'], 'redeemed_at') }} as redemptions
+
+    ),
+
+    reward_users as (
+
+        select user_id
+        from changed_redemptions
+
+        union
+
+        select redemptions.user_id
+        from {{ source('raw', 'redemptions_versions') }} as redemptions
+        inner join changed_redemptions
+            on redemptions.redemption_id = changed_redemptions.redemption_id
+
+        union
+
+        select redemptions.user_id
+        from {{ source('raw', 'redemptions') }} as redemptions
+        inner join changed_orders
+            on redemptions.order_id = changed_orders.order_id
+
+        union
+
+        select redemptions.user_id
+        from {{ source('raw', 'redemptions_versions') }} as redemptions
+        inner join changed_orders
+            on redemptions.order_id = changed_orders.order_id
+
+        union
+
+        select user_id
+        from removed_rows
+        where table_name = 'redemptions'
+
+    ),
+
     {# What was done, by whom, when: the versions before and after. #}
     changed_instants as (
 
@@ -348,6 +392,13 @@
             user_id,
             cast(null as date) as replace_from_date
         from changed_user_rows
+
+        union all
+
+        select
+            user_id,
+            cast(null as date) as replace_from_date
+        from reward_users
 
         union all
 

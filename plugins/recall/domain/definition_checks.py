@@ -18,6 +18,7 @@ from recall.domain.definition_files import (
     Row,
     nearest,
 )
+from recall.domain.offer_checks import check_offers
 
 DEFAULT_LINE = "all"
 
@@ -42,6 +43,7 @@ def check_definitions(rows: Mapping[str, Sequence[Row]], *, currency_code: str) 
         *_check_funnel_steps(rows["funnel_steps"]),
         *_check_channels(rows["channels"]),
         *_check_exchange_rates(rows["exchange_rates"], currency_code),
+        *check_offers(rows),
     ]
 
 

@@ -69,6 +69,17 @@ REASON_SIGNALS = (*WINDOWED_SIGNALS, *UNWINDOWED_SIGNALS)
 CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
 CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
 FUNNEL_BEHAVIOURS = ("visit", "order")
+REASONS = (
+    "never_activated",
+    "product_quality",
+    "service",
+    "price",
+    "content_stale",
+    "wrong_match",
+    "need_fulfilled",
+    "competitor",
+    "unknown",
+)
 
 
 @dataclass(frozen=True)
@@ -170,12 +181,13 @@ def text(name: str, *, is_required: bool = True) -> Column:
     return Column(name, parse, "a text", is_required=is_required)
 
 
-def code(name: str, *, reserved: Sequence[str] = ()) -> Column:
+def code(name: str, *, reserved: Sequence[str] = (), is_required: bool = True) -> Column:
     """A column of codes that the workspace chooses.
 
     Args:
         name: The column's name.
         reserved: Codes that mean something of their own and cannot be defined.
+        is_required: Whether a cell must not be empty.
     """
 
     def parse(cell: str) -> Value:
@@ -184,7 +196,7 @@ def code(name: str, *, reserved: Sequence[str] = ()) -> Column:
         return cell
 
     refused = f" other than {' and '.join(reserved)}, which is reserved" if reserved else ""
-    return Column(name, parse, f"a code of letters, digits and _ + . -{refused}")
+    return Column(name, parse, f"a code of letters, digits and _ + . -{refused}", is_required=is_required)
 
 
 def choice(name: str, codes: Sequence[str], *, is_required: bool = True, database_name: str = "") -> Column:
@@ -512,6 +524,50 @@ DEFINITION_FILES = (
             decimal("max_audience_rate", least="0", most="1"),
             decimal("max_audience_change_rate", above="0"),
             whole("usual_audience_days", least=1),
+            day("valid_from"),
+        ),
+        key=("valid_from",),
+    ),
+    DefinitionFile(
+        "offers",
+        (
+            code("offer_code"),
+            text("offer_name"),
+            whole("ladder_rank", least=1, is_required=False),
+            boolean("is_reward"),
+            decimal("min_layer_score", least="0", most="1"),
+            decimal("threshold_amount", above="0", is_required=False),
+            decimal("reward_amount", least="0"),
+            decimal("reward_cost_amount", least="0"),
+            decimal("contact_cost_amount", least="0"),
+            day("valid_from"),
+        ),
+        key=("valid_from", "offer_code", "min_layer_score"),
+    ),
+    DefinitionFile(
+        "reason_offers",
+        (choice("reason_code", REASONS), code("offer_code"), day("valid_from")),
+        key=("valid_from", "reason_code", "offer_code"),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
+        "action_priors",
+        (
+            code("offer_code"),
+            choice("channel", CHANNELS),
+            code("layer_code", reserved=("all",), is_required=False),
+            decimal("prior_lift", least="-1", most="1"),
+            day("valid_from"),
+        ),
+        key=("valid_from", "offer_code", "channel", "layer_code"),
+    ),
+    DefinitionFile(
+        "worth_rules",
+        (
+            decimal("prior_weight", above="0"),
+            whole("min_control_count", least=1),
+            whole("min_gap_count", least=1),
+            whole("gaming_returns", least=1),
             day("valid_from"),
         ),
         key=("valid_from",),

@@ -30,9 +30,12 @@ KEYS = {
     "refunds": ["refund_id"],
     "visits": ["visit_id"],
     "feedback": ["feedback_id"],
+    "redemptions": ["redemption_id"],
 }
 MARGIN_RATE = Decimal("0.3")
 CENT = Decimal("0.01")
+GAMING_RETURNS = 2
+"""As definitions/worth_rules.csv is shipped."""
 
 
 def business_date(instant: str) -> date:
@@ -303,7 +306,38 @@ class Oracle:
                 "inactive_days": quiet_days,
                 "is_churned": quiet_days >= lapse_days,
                 "episodes": [tuple(episode) for episode in episodes],
+                "key_day_count": sum(key_date >= min(ordered) for key_date in key_days),
+                "contribution_amount": sum(days["contribution_amount"], Decimal(0)),
             }
+        return found
+
+    @cached_property
+    def values(self) -> dict[tuple[str, str], tuple[int, Decimal, int, int, bool]]:
+        """Per customer and line: key days, contribution, returns, returns on a reward, and whether that is gaming."""
+        landed_orders = set(self._landed["orders"]["order_id"])
+        rewarded: set[tuple[str, str, date]] = set()
+        for redemption in self._visible("redemptions"):
+            day = business_date(redemption["redeemed_at"])
+            user_id, order_id = self._canonical(redemption["user_id"]), redemption["order_id"]
+            if day > self.as_of_date or not self._is_known(redemption["user_id"]):
+                continue
+            if not order_id:
+                rewarded |= {(user_id, line, day) for line in LINES}
+            elif order_id in landed_orders and order_id in self.orders:
+                order = self.orders[order_id]
+                if order["is_valid"] and order["user_id"] == user_id:
+                    rewarded |= {(user_id, line, order["ordered_date"]) for line in order["parts"]}
+        found = {}
+        for (user_id, line), customer in self.customers.items():
+            returns = [returned for _, _, returned in customer["episodes"] if returned]
+            rewarded_count = sum((user_id, line, returned) in rewarded for returned in returns)
+            found[user_id, line] = (
+                customer["key_day_count"],
+                customer["contribution_amount"],
+                len(returns),
+                rewarded_count,
+                len(returns) >= GAMING_RETURNS and rewarded_count == len(returns),
+            )
         return found
 
 

@@ -93,6 +93,7 @@ class RandomShop:
             self._add_users()
         for user_id in self._users:
             self._add_acts(user_id)
+        self._add_redemptions()
 
     def files_of(self, night: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
         """Splits what lands before a night into files.
@@ -329,6 +330,31 @@ class RandomShop:
             "updated_at": "",
         }
         self._deliver("feedback", row, at)
+
+    def _add_redemptions(self) -> None:
+        """Lets every third order be made on a reward; some of them name no order, and some another user."""
+        orders = {d.row["order_id"]: d.row for d in self.deliveries if d.table == "orders"}
+        for number, (order_id, order) in enumerate(sorted(orders.items())):
+            if self._draw.random() < 0.65:
+                continue
+            at = datetime.fromisoformat(order["ordered_at"])
+            row = {
+                "redemption_id": f"w{number:04d}",
+                "user_id": self._draw.choice([order["user_id"]] * 9 + self._users[:1]),
+                "redeemed_at": at.isoformat(),
+                "order_id": self._draw.choice([order_id, order_id, "", "never delivered"]),
+                "reward_amount": "2",
+                "updated_at": "",
+            }
+            self._deliver("redemptions", row, at)
+            if self._draw.random() < 0.15:
+                changed_at = at + timedelta(days=self._draw.choice([1, 9]))
+                row = row | {
+                    "user_id": self._draw.choice(self._users),
+                    "order_id": "",
+                    "updated_at": changed_at.isoformat(),
+                }
+                self._deliver("redemptions", row, changed_at)
 
 
 def land(shop: RandomShop, nights: Sequence[int], landing: Path) -> None:

@@ -42,6 +42,7 @@ def test_thirty_nights_of_late_and_split_files_equal_one_rebuild(
                 oracle = Oracle(shop, night)
                 assert_core_marts_equal(connection, oracle)
                 assert_cycle_marts_equal(connection, oracle)
+                assert_customer_values_equal(connection, oracle)
     with warehouse.connect() as connection:
         after_nights = digests(connection)
         all_users = count(connection, "marts.dim_users")
@@ -136,3 +137,14 @@ def assert_cycle_marts_equal(connection: psycopg.Connection, oracle: Oracle) -> 
         " from intermediate.int_new_customers"
     ).fetchall()
     assert {row[:2]: row[2:] for row in new_customers} == cycle_oracle.new_customers(oracle)
+
+
+
+def assert_customer_values_equal(connection: psycopg.Connection, oracle: Oracle) -> None:
+    """Compares what worth stands on with a recomputation from the delivered rows."""
+    values = connection.execute(
+        "select user_id, line_id, key_day_count, contribution_amount, return_count, rewarded_return_count, is_gaming"
+        " from intermediate.int_customer_values"
+    ).fetchall()
+    assert {row[:2]: row[2:] for row in values} == oracle.values
+    assert any(row[5] > 0 for row in values)

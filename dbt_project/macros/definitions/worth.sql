@@ -1,0 +1,55 @@
+{#-
+    Whether to recall, and with what (docs/definitions.md): every action against doing nothing. Rewards are paid to all who
+    come, also to those who would have come anyway (Kumar, Bhagwat and Zhang 2015).
+-#}
+
+
+{#- Names an action: an offer through a channel. -#}
+{% macro action_code(offer_code, channel) -%}
+    ({{ offer_code }} || ':' || {{ channel }})
+{%- endmacro %}
+
+
+{#- A lift measured with some treated users, drawn to what was expected as if that had been seen with prior_weight users. -#}
+{% macro shrunk_lift(treated_count, lift_measured, lift_prior, prior_weight) -%}
+    (
+        ({{ treated_count }} * coalesce({{ lift_measured }}, 0) + {{ prior_weight }} * {{ lift_prior }})
+        / ({{ treated_count }} + {{ prior_weight }})
+    )
+{%- endmacro %}
+
+
+{#- What the next lifetime brings: the contribution of a key day, times the key days until the next lapse. -#}
+{% macro second_lifetime_value(contribution_per_key_day, key_days_per_lifetime) -%}
+    round({{ contribution_per_key_day }} * {{ key_days_per_lifetime }}, 6)
+{%- endmacro %}
+
+
+{#- The chance to return within the outcome window if the action is taken. -#}
+{% macro return_rate_touched(return_rate_untouched, lift) -%}
+    round(least(greatest({{ return_rate_untouched }} + {{ lift }}, 0), 1), 10)
+{%- endmacro %}
+
+
+{#- What an action brings more than doing nothing. -#}
+{% macro expected_profit(value, reward_cost, touched_rate, untouched_rate, contact_cost) -%}
+    round(({{ value }} - {{ reward_cost }}) * {{ touched_rate }} - {{ value }} * {{ untouched_rate }} - {{ contact_cost }}, 6)
+{%- endmacro %}
+
+
+{#- The same if only those took the reward whom the action brings: above 0 where merely the others spoil it. -#}
+{% macro expected_profit_of_caused_returns(value, reward_cost, touched_rate, untouched_rate, contact_cost) -%}
+    round(({{ value }} - {{ reward_cost }}) * ({{ touched_rate }} - {{ untouched_rate }}) - {{ contact_cost }}, 6)
+{%- endmacro %}
+
+
+{#- What an action is expected to cost: its contact for sure, its reward if the user returns. -#}
+{% macro expected_cost(reward_cost, touched_rate, contact_cost) -%}
+    round({{ contact_cost }} + {{ reward_cost }} * {{ touched_rate }}, 6)
+{%- endmacro %}
+
+
+{#- Whether a customer returns for rewards only. -#}
+{% macro is_gaming(return_count, rewarded_return_count, gaming_returns) -%}
+    ({{ return_count }} >= {{ gaming_returns }} and {{ rewarded_return_count }} = {{ return_count }})
+{%- endmacro %}
