@@ -21,35 +21,49 @@
 
 {#- What the next lifetime brings: the contribution of a key day, times the key days until the next lapse. -#}
 {% macro second_lifetime_value(contribution_per_key_day, key_days_per_lifetime) -%}
-    round({{ contribution_per_key_day }} * {{ key_days_per_lifetime }}, 6)
+    {{ plain_amount('round(' ~ contribution_per_key_day ~ ' * ' ~ key_days_per_lifetime ~ ', 6)') }}
 {%- endmacro %}
 
 
 {#- The chance to return within the outcome window if the action is taken. -#}
 {% macro return_rate_touched(return_rate_untouched, lift) -%}
-    round(least(greatest({{ return_rate_untouched }} + {{ lift }}, 0), 1), 10)
+    least(greatest({{ return_rate_untouched }} + {{ lift }}, 0), 1)
 {%- endmacro %}
 
 
 {#- What an action brings more than doing nothing. -#}
 {% macro expected_profit(value, reward_cost, touched_rate, untouched_rate, contact_cost) -%}
-    round(({{ value }} - {{ reward_cost }}) * {{ touched_rate }} - {{ value }} * {{ untouched_rate }} - {{ contact_cost }}, 6)
-{%- endmacro %}
-
-
-{#- The same if only those took the reward whom the action brings: above 0 where merely the others spoil it. -#}
-{% macro expected_profit_of_caused_returns(value, reward_cost, touched_rate, untouched_rate, contact_cost) -%}
-    round(({{ value }} - {{ reward_cost }}) * ({{ touched_rate }} - {{ untouched_rate }}) - {{ contact_cost }}, 6)
+    {{ plain_amount(
+        'round((' ~ value ~ ' - ' ~ reward_cost ~ ') * ' ~ touched_rate ~ ' - ' ~ value ~ ' * ' ~ untouched_rate ~ ' - '
+        ~ contact_cost ~ ', 6)'
+    ) }}
 {%- endmacro %}
 
 
 {#- What an action is expected to cost: its contact for sure, its reward if the user returns. -#}
 {% macro expected_cost(reward_cost, touched_rate, contact_cost) -%}
-    round({{ contact_cost }} + {{ reward_cost }} * {{ touched_rate }}, 6)
+    {{ plain_amount('round(' ~ contact_cost ~ ' + ' ~ reward_cost ~ ' * ' ~ touched_rate ~ ', 6)') }}
 {%- endmacro %}
 
 
 {#- Whether a customer returns for rewards only. -#}
 {% macro is_gaming(return_count, rewarded_return_count, gaming_returns) -%}
     ({{ return_count }} >= {{ gaming_returns }} and {{ rewarded_return_count }} = {{ return_count }})
+{%- endmacro %}
+
+
+{#- The order of actions or members under a budget: what costs nothing, then by expected profit per expected cost. -#}
+{% macro budget_order(profit, cost) -%}
+    case when {{ cost }} > 0 then 1 else 0 end, {{ profit }} / nullif({{ cost }}, 0) desc, {{ profit }} desc
+{%- endmacro %}
+
+
+{#- The latest fit that the published day may read; no row without one. A relation with one column, fitted_date. -#}
+{% macro latest_fit() -%}
+    (
+        select max(fits.fitted_date) as fitted_date
+        from {{ ref('fct_second_lifetimes') }} as fits
+        inner join {{ source('control', 'published') }} as published
+            on fits.fitted_date <= published.as_of_date
+    )
 {%- endmacro %}

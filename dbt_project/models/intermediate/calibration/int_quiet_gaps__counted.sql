@@ -23,6 +23,20 @@ customers as (
 
 ),
 
+first_returns as (
+
+    select
+        user_id,
+        line_id,
+        min(returned_date) as first_returned_date
+    from {{ ref('fct_lapse_episodes') }}
+    where not is_open
+    group by
+        user_id,
+        line_id
+
+),
+
 key_days as (
 
     select
@@ -102,13 +116,18 @@ followed_events as (
 gaps as (
 
     select
-        line_id,
-        key_date,
-        coalesce(next_key_date, {{ as_of_date() }}) as end_date,
-        (next_key_date is not null) as is_returned,
-        touched_date
+        followed_events.line_id,
+        followed_events.key_date,
+        coalesce(followed_events.next_key_date, {{ as_of_date() }}) as end_date,
+        (followed_events.next_key_date is not null) as is_returned,
+        followed_events.touched_date,
+        coalesce(followed_events.key_date >= first_returns.first_returned_date, false) as is_after_return
     from followed_events
-    where is_touch = 0
+    left join first_returns
+        on
+            followed_events.user_id = first_returns.user_id
+            and followed_events.line_id = first_returns.line_id
+    where followed_events.is_touch = 0
 
 ),
 
@@ -119,7 +138,8 @@ measured_gaps as (
         {{ days_between('key_date', 'end_date') }} as quiet_days,
         is_returned,
         {{ untouched_quiet_days('key_date', 'end_date', 'touched_date') }} as untouched_quiet_days,
-        (is_returned and coalesce(touched_date > end_date, true)) as is_returned_untouched
+        (is_returned and coalesce(touched_date > end_date, true)) as is_returned_untouched,
+        is_after_return
     from gaps
 
 )
@@ -130,6 +150,7 @@ select
     is_returned,
     untouched_quiet_days,
     is_returned_untouched,
+    is_after_return,
     count(*) as gap_count
 from measured_gaps
 group by
@@ -137,4 +158,5 @@ group by
     quiet_days,
     is_returned,
     untouched_quiet_days,
-    is_returned_untouched
+    is_returned_untouched,
+    is_after_return

@@ -26,20 +26,24 @@ redeemed_orders as (
 orders as (
 
     select
-        order_id,
-        user_id,
-        ordered_date
-    from {{ rows_of_orders(ref('stg_landing__orders'), 'redeemed_orders') }}
-    where is_valid
+        orders.order_id,
+        orders.user_id,
+        orders.ordered_date
+    from {{ rows_of_orders(ref('stg_landing__orders'), 'redeemed_orders') }} as orders
+    inner join redeemed_orders
+        on orders.order_id = redeemed_orders.order_id
+    where orders.is_valid
 
 ),
 
 items as (
 
     select
-        order_id,
-        product_id
-    from {{ rows_of_orders(ref('stg_landing__order_items'), 'redeemed_orders') }}
+        items.order_id,
+        items.product_id
+    from {{ rows_of_orders(ref('stg_landing__order_items'), 'redeemed_orders') }} as items
+    inner join redeemed_orders
+        on items.order_id = redeemed_orders.order_id
 
 ),
 

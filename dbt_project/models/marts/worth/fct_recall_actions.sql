@@ -1,0 +1,66 @@
+-- One row per open episode and action that its layer and churn reason allow: what it brings against doing nothing.
+{{ config(materialized='stable_view') }}
+
+with
+
+rates as (
+
+    select
+        anchors.user_id,
+        anchors.line_id,
+        anchors.episode_number,
+        anchors.last_key_date,
+        anchors.as_of_date,
+        anchors.value_amount,
+        anchors.return_rate_untouched,
+        effects.action_code,
+        effects.offer_code,
+        effects.channel,
+        effects.action_rank,
+        (not effects.is_reward or not anchors.is_gaming) as is_allowed,
+        {{ return_rate_touched('anchors.return_rate_untouched', 'effects.lift_shrunk') }} as return_rate_touched,
+        {{ return_rate_touched('0', 'effects.lift_shrunk') }} as return_rate_caused,
+        effects.reward_cost_amount,
+        effects.contact_cost_amount,
+        effects.currency_code
+    from {{ ref('fct_worth_anchors') }} as anchors
+    inner join {{ ref('fct_action_effects') }} as effects
+        on
+            anchors.fitted_date = effects.fitted_date
+            and anchors.line_id = effects.line_id
+            and anchors.layer_code = effects.layer_code
+    inner join {{ ref('fct_offer_choices') }} as choices
+        on
+            anchors.fitted_date = choices.fitted_date
+            and anchors.churn_reason_code = choices.reason_code
+            and effects.offer_code = choices.offer_code
+    where
+        anchors.value_amount is not null
+        and anchors.return_rate_untouched is not null
+
+)
+
+select
+    user_id,
+    line_id,
+    episode_number,
+    last_key_date,
+    as_of_date,
+    action_code,
+    offer_code,
+    channel,
+    action_rank,
+    is_allowed,
+    value_amount,
+    return_rate_untouched,
+    return_rate_touched,
+    reward_cost_amount,
+    contact_cost_amount,
+    {{ expected_cost('reward_cost_amount', 'return_rate_touched', 'contact_cost_amount') }} as cost_amount,
+    {{ expected_profit(
+        'value_amount', 'reward_cost_amount', 'return_rate_touched', 'return_rate_untouched', 'contact_cost_amount'
+    ) }} as expected_profit_amount,
+    {{ expected_profit('value_amount', 'reward_cost_amount', 'return_rate_caused', '0', 'contact_cost_amount') }}
+        as lost_customer_profit_amount,
+    currency_code
+from rates
