@@ -52,9 +52,9 @@
 {%- endmacro %}
 
 
-{#- The order of actions or members under a budget: what costs nothing, then by expected profit per expected cost. -#}
-{% macro budget_order(profit, cost) -%}
-    case when {{ cost }} > 0 then 1 else 0 end, {{ profit }} / nullif({{ cost }}, 0) desc, {{ profit }} desc
+{#- What a unit of money brings; null where an action costs nothing. Under a budget the greatest come first. -#}
+{% macro profit_per_cost(profit, cost) -%}
+    {{ plain_amount('round(' ~ profit ~ ' / nullif(' ~ cost ~ ', 0), 6)') }}
 {%- endmacro %}
 
 

@@ -56,6 +56,22 @@
 
 
 {#-
+    The rows of a published table as they stand; none as long as nobody has built it. A relation to select from.
+
+    Args:
+        name: The published model, e.g. 'out_recalled_users'.
+-#}
+{% macro rows_if_built(name) -%}
+    {%- set relation = ref(name) -%}
+    {%- if not execute or relation.is_cte or load_relation(relation) is not none -%}
+        {{ relation }}
+    {%- else -%}
+        ({{ no_rows(node_called(name)) }})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
     The SQL of a published table whose rows are dated fits. They come from its delta as any, but only when a fit is due;
     a `ref` would make every night build the fit, and a cycle, as fits read what nights have published.
 

@@ -1,4 +1,5 @@
 -- One row per line, layer at assignment and action that campaigns have tried: how much more returned than without it.
+-- depends_on: {{ ref('out_recalled_users') }}
 with
 
 rules as (
@@ -27,7 +28,7 @@ outcomes as (
         recalled_users.channel,
         recalled_users.is_control,
         case when recalled_users.is_returned then 1 else 0 end as returned_count
-    from {{ ref('out_recalled_users') }} as recalled_users
+    from {{ rows_if_built('out_recalled_users') }} as recalled_users
     inner join outcome_windows
         on recalled_users.window_days = outcome_windows.window_days
     where

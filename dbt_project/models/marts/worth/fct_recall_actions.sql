@@ -62,5 +62,11 @@ select
     ) }} as expected_profit_amount,
     {{ expected_profit('value_amount', 'reward_cost_amount', 'return_rate_caused', '0', 'contact_cost_amount') }}
         as lost_customer_profit_amount,
-    currency_code
+    currency_code,
+    {{ profit_per_cost(
+        expected_profit(
+            'value_amount', 'reward_cost_amount', 'return_rate_touched', 'return_rate_untouched', 'contact_cost_amount'
+        ),
+        expected_cost('reward_cost_amount', 'return_rate_touched', 'contact_cost_amount'),
+    ) }} as profit_per_cost
 from rates

@@ -85,7 +85,8 @@ select
     judged.fitted_date,
     judged.quiet_days,
     judged.layer_code,
-    judged.churn_reason_code
+    judged.churn_reason_code,
+    {{ profit_per_cost('judged.expected_profit_amount', 'judged.cost_amount') }} as profit_per_cost
 from judged
 left join {{ ref('fct_action_effects') }} as effects
     on
