@@ -22,6 +22,7 @@ _TITLES = {
     "layers": "Layer of each open lapse",
     "personas": "Persona of each open lapse",
     "reasons": "Why each open lapse may have come, and what speaks for it",
+    "worth": "Worth of each open lapse: the best action against doing nothing",
     "memberships": "Selected for",
     "exclusions": "Not selected, because",
     "sends": "Sends",
@@ -32,6 +33,7 @@ _EMPTY = {
     "layers": "no open lapse, hence no layer",
     "personas": "no open lapse, hence no persona",
     "reasons": "no open lapse, hence no reason",
+    "worth": "no open lapse, hence nobody to recall",
     "memberships": "never selected by a campaign",
     "exclusions": "no campaign has looked at this user and left it out",
     "sends": "nothing was ever sent",
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
 
 
 def why(user_id: Annotated[str, typer.Argument(metavar="USER", help="The user's id as the source writes it.")]) -> None:
-    """Explain one customer: lines, lapses, layer, persona, reasons, selections, exclusions, sends; never a contact."""
+    """Explain one customer: lines, lapses, layer, persona, reasons, worth, selections, sends; never a contact."""
     day = served_day()
     console = output()
     with connect("auditor") as database:
