@@ -58,12 +58,26 @@
 {%- endmacro %}
 
 
-{#- The latest fit that the published day may read; no row without one. A relation with one column, fitted_date. -#}
-{% macro latest_fit() -%}
+{#-
+    The rows of the latest fit that the published day may read; none without one. A relation to select from. Its day is a
+    value that a query looks up once.
+
+    Args:
+        fits: A table of fits, by `ref`.
+-#}
+{% macro rows_of_latest_fit(fits) -%}
     (
-        select max(fits.fitted_date) as fitted_date
-        from {{ ref('fct_second_lifetimes') }} as fits
-        inner join {{ source('control', 'published') }} as published
-            on fits.fitted_date <= published.as_of_date
+        select *
+        from {{ fits }} as fits
+        where
+            fits.fitted_date = (
+                select max(known_fits.fitted_date)
+                from {{ ref('fct_second_lifetimes') }} as known_fits
+                where
+                    known_fits.fitted_date <= (
+                        select published.as_of_date
+                        from {{ source('control', 'published') }} as published
+                    )
+            )
     )
 {%- endmacro %}

@@ -69,17 +69,6 @@ REASON_SIGNALS = (*WINDOWED_SIGNALS, *UNWINDOWED_SIGNALS)
 CONTACT_CODES = ("phone", "email", "wechat_openid", "postal_address")
 CHANNELS = ("sms", "email", "wechat", "phone", "gift", "welfare", "event", "media")
 FUNNEL_BEHAVIOURS = ("visit", "order")
-REASONS = (
-    "never_activated",
-    "product_quality",
-    "service",
-    "price",
-    "content_stale",
-    "wrong_match",
-    "need_fulfilled",
-    "competitor",
-    "unknown",
-)
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,6 @@ def assert_cycle_marts_equal(connection: psycopg.Connection, oracle: Oracle) -> 
     assert {row[:2]: row[2:] for row in new_customers} == cycle_oracle.new_customers(oracle)
 
 
-
 def assert_customer_values_equal(connection: psycopg.Connection, oracle: Oracle) -> None:
     """Compares what worth stands on with a recomputation from the delivered rows."""
     values = connection.execute(

@@ -186,6 +186,7 @@ class Expected:
     """An open episode as recounted."""
 
     layer_code: str
+    churn_reason_code: str
     value: Fraction
     untouched: Fraction
     is_gaming: bool
@@ -220,6 +221,7 @@ def recounted(served: Served) -> dict[tuple[str, str], Expected]:
         assert rate is not None
         found[user_id, line_id] = Expected(
             layer,
+            served.worth[user_id, line_id]["churn_reason_code"],
             contribution / len(key_days) / share,
             Fraction(rate),
             len(returns) >= GAMING_RETURNS and all((user_id, line_id, day) in rewarded for day in returns),
@@ -228,7 +230,10 @@ def recounted(served: Served) -> dict[tuple[str, str], Expected]:
 
 
 def profits(episode: Expected) -> dict[str, tuple[Fraction, Fraction, bool]]:
-    """Per action on the shipped ladder: expected profit, expected cost, and whether it is a reward."""
+    """Per action that the shipped definitions offer: expected profit, expected cost, and whether it is a reward."""
+    overrides = {
+        row["offer_code"] for row in shipped("reason_offers") if row["reason_code"] == episode.churn_reason_code
+    }
     lower_edge = next(lower for code, lower, _ in counted.LAYERS if code == episode.layer_code)
     channels = {row["channel"]: row for row in shipped("channels") if row["may_carry_marketing"] == "true"}
     found = {}
@@ -238,7 +243,9 @@ def profits(episode: Expected) -> dict[str, tuple[Fraction, Fraction, bool]]:
             for row in shipped("offers")
             if row["offer_code"] == prior["offer_code"] and Fraction(row["min_layer_score"]) <= lower_edge
         ]
-        if not tiers or not tiers[0]["ladder_rank"] or prior["channel"] not in channels:
+        if not tiers or prior["channel"] not in channels:
+            continue
+        if prior["offer_code"] not in overrides if overrides else not tiers[0]["ladder_rank"]:
             continue
         tier = max(tiers, key=lambda row: Fraction(row["min_layer_score"]))
         reward = Fraction(tier["reward_cost_amount"])
@@ -291,6 +298,7 @@ def test_worth_of_every_open_episode_equals_a_recomputation(served: Served) -> N
             assert row["is_worth_recalling"] == (best > 0)
         assert (row["reason_code"] is None) == row["is_worth_recalling"]
     assert any(episode.is_gaming for episode in expected.values())
+    assert {"service", "unknown"} & {episode.churn_reason_code for episode in expected.values()}
     assert len(Counter(row["best_action_code"] for row in served.worth.values())) > 1
 
 

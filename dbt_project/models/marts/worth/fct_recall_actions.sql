@@ -24,15 +24,13 @@ rates as (
         effects.contact_cost_amount,
         effects.currency_code
     from {{ ref('fct_worth_anchors') }} as anchors
-    inner join {{ ref('fct_action_effects') }} as effects
+    inner join {{ rows_of_latest_fit(ref('fct_action_effects')) }} as effects
         on
-            anchors.fitted_date = effects.fitted_date
-            and anchors.line_id = effects.line_id
+            anchors.line_id = effects.line_id
             and anchors.layer_code = effects.layer_code
-    inner join {{ ref('fct_offer_choices') }} as choices
+    inner join {{ rows_of_latest_fit(ref('fct_offer_choices')) }} as choices
         on
-            anchors.fitted_date = choices.fitted_date
-            and anchors.churn_reason_code = choices.reason_code
+            anchors.churn_reason_code = choices.reason_code
             and effects.offer_code = choices.offer_code
     where
         anchors.value_amount is not null

@@ -88,9 +88,8 @@ select
     judged.churn_reason_code,
     {{ profit_per_cost('judged.expected_profit_amount', 'judged.cost_amount') }} as profit_per_cost
 from judged
-left join {{ ref('fct_action_effects') }} as effects
+left join {{ rows_of_latest_fit(ref('fct_action_effects')) }} as effects
     on
-        judged.fitted_date = effects.fitted_date
-        and judged.line_id = effects.line_id
+        judged.line_id = effects.line_id
         and judged.layer_code = effects.layer_code
         and judged.negative_action_rank = -effects.action_rank
