@@ -18,20 +18,19 @@
         select user_id
         from {{ source('raw', 'users') }}
 
+        {#- Where users were delivered nobody else is known, and their rows wait: history need not be looked through. #}
+        {%- if not users_are_delivered() %}
         {%- for table in ['orders', 'visits', 'feedback'] %}
+        {%- for relation in [source('raw', table), source('raw', table ~ '_versions')] %}
 
         union
 
-        select events.user_id
-        from {{ source('raw', table) }} as events
-        where {{ is_known_user('events.user_id') }}
-
-        union
-
-        select events.user_id
-        from {{ source('raw', table ~ '_versions') }} as events
-        where {{ is_known_user('events.user_id') }}
+        select user_id
+        from {{ relation }}
+        group by user_id
         {%- endfor %}
+        {%- endfor %}
+        {%- endif %}
 
     )
 

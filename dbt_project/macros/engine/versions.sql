@@ -93,10 +93,16 @@
     The rows of others wait.
 -#}
 {% macro is_known_user(user_id) -%}
-    {%- set delivered = "select 1 from control.files where table_name = 'users' and state = 'loaded' limit 1" -%}
-    {%- if execute and run_query(delivered).rows | length > 0 -%}
+    {%- if users_are_delivered() -%}
         exists (select 1 from {{ source('raw', 'users') }} as known_users where known_users.user_id = {{ user_id }})
     {%- else -%}
         true
     {%- endif -%}
 {%- endmacro %}
+
+
+{#- Whether a users table was delivered, so that it says who is known: true or false in Jinja. -#}
+{% macro users_are_delivered() %}
+    {% set delivered = "select 1 from control.files where table_name = 'users' and state = 'loaded' limit 1" %}
+    {{ return(execute and run_query(delivered).rows | length > 0) }}
+{% endmacro %}

@@ -109,7 +109,19 @@
 
 {#- Whether a rebuild exchanges all rows of a published model: true or false in Jinja. Other tables are small. -#}
 {% macro is_exchanged(node) %}
-    {{ return(node.config.scope in ('users', 'user_days')) }}
+    {{ return(node.config.scope in ('users', 'user_days', 'profiled_users')) }}
+{% endmacro %}
+
+
+{#- Whether the rows of a delta get the given columns as their primary key in a rebuild, before they are published. -#}
+{% macro becomes_primary_key(delta, columns) %}
+    {% set keys = [] %}
+    {% for node in graph.nodes.values() if node.config.materialized == 'published' and is_exchanged(node) %}
+        {% if delta_of(node).alias == delta.identifier %}
+            {% do keys.append(primary_key_of_contract(node)) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(columns in keys) }}
 {% endmacro %}
 
 

@@ -44,24 +44,16 @@ first_orders as (
 
 ),
 
-line_visits as (
-
-    select
-        user_id,
-        'any' as line_id,
-        visited_date,
-        visit_code,
-        funnel_step_number
-    from visits
-
-    union all
+-- Rows of one visit that name the same line, or none, are one from here on: the lines below sort far fewer of them.
+visit_parts as (
 
     select
         visits.user_id,
-        coalesce(products.line_id, category_lines.line_id, 'all') as line_id,
         visits.visited_date,
         visits.visit_code,
-        visits.funnel_step_number
+        case when visits.is_of_line_object then coalesce(products.line_id, category_lines.line_id, 'all') end as line_id,
+        count(*) as action_count,
+        max(visits.funnel_step_number) as funnel_step_number
     from visits
     left join products
         on
@@ -71,22 +63,52 @@ line_visits as (
         on
             visits.object_id = category_lines.category
             and visits.object_type = 'category'
-    where visits.is_of_line_object
+    group by
+        visits.user_id,
+        visits.visited_date,
+        visits.visit_code,
+        case when visits.is_of_line_object then coalesce(products.line_id, category_lines.line_id, 'all') end
+
+),
+
+line_visits as (
+
+    select
+        user_id,
+        'any' as line_id,
+        visited_date,
+        visit_code,
+        action_count,
+        funnel_step_number
+    from visit_parts
 
     union all
 
     select
-        visits.user_id,
+        user_id,
+        line_id,
+        visited_date,
+        visit_code,
+        action_count,
+        funnel_step_number
+    from visit_parts
+    where line_id is not null
+
+    union all
+
+    select
+        visit_parts.user_id,
         first_orders.line_id,
-        visits.visited_date,
-        visits.visit_code,
-        visits.funnel_step_number
-    from visits
+        visit_parts.visited_date,
+        visit_parts.visit_code,
+        visit_parts.action_count,
+        visit_parts.funnel_step_number
+    from visit_parts
     inner join first_orders
         on
-            visits.user_id = first_orders.user_id
-            and visits.visited_date >= first_orders.first_order_date
-    where not visits.is_of_line_object
+            visit_parts.user_id = first_orders.user_id
+            and visit_parts.visited_date >= first_orders.first_order_date
+    where visit_parts.line_id is null
 
 ),
 
@@ -97,7 +119,7 @@ final as (
         line_id,
         visited_date as activity_date,
         count(distinct visit_code) as visit_count,
-        count(*) as action_count,
+        sum(action_count) as action_count,
         max(funnel_step_number) as funnel_step_number
     from line_visits
     group by
