@@ -188,8 +188,10 @@ class Merger:
             self.connection.execute(statement)
 
     def _drop_indexes(self) -> list[bytes]:
-        """Drops the indexes of the table and returns the statements that build them again, the key's first."""
+        """Drops the indexes of the empty table and returns the statements that build them again, the key's first."""
         statements: list[bytes] = []
+        # The table is empty; what is copied into one truncated in the same transaction need not be logged as well.
+        self._run("truncate {target}")
         rows = self.connection.execute(
             "select indexes.indexrelid::regclass::text, pg_get_indexdef(indexes.indexrelid), constraints.conname,"
             " pg_get_constraintdef(constraints.oid) from pg_index as indexes"
