@@ -178,6 +178,19 @@
 
         union
 
+        {# Orders of days on which their currency has another rate now. #}
+        {%- for relation in [source('raw', 'orders'), source('raw', 'orders_versions')] %}
+        select orders.order_id
+        from {{ relation }} as orders
+        inner join {{ ref('int_rate_days__changed') }} as rate_days
+            on
+                orders.currency_code = rate_days.currency_code
+                and {{ business_date('orders.ordered_at') }} >= rate_days.from_date
+                and (rate_days.to_date is null or {{ business_date('orders.ordered_at') }} < rate_days.to_date)
+
+        union
+        {%- endfor %}
+
         {# Feedback of others may hang on the orders of a user who was not known. #}
         select orders.order_id
         from {{ source('raw', 'orders') }} as orders

@@ -16,6 +16,7 @@ from recall.domain.home import PROJECT_ROOT
 from recall.domain.workspace import Workspace
 from recall.warehouse.connection import connect
 from recall.warehouse.control import bind_workspace
+from recall.warehouse.definitions import have_same_rules
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 CODE_SUFFIXES = frozenset({".sql", ".yml", ".csv"})
@@ -126,7 +127,8 @@ def prepare_night(workspace: Workspace, as_of_date: date, full_refresh: bool = F
             served is None
             or served_date is None
             or full_refresh
-            or served[2] != definitions
+            # Other exchange rates alone are no reason: the models find the orders of the days concerned.
+            or not have_same_rules(served[2], definitions)
             or served[3] != code
             or _definitions_begin_between(connection, served_date, as_of_date)
         )

@@ -26,13 +26,19 @@ from recall.domain.errors import GateBlocked
 from recall.domain.workspace import Workspace
 from recall.warehouse.connection import connect
 
+WITHOUT_REBUILD = frozenset({"exchange_rates"})
+"""Definitions whose change touches the users with orders on the days concerned, and nobody else."""
+RATES_MARK = "-"
+"""Stands in a version between what follows from all other definitions and what follows from these as well."""
+
 
 @dataclass(frozen=True)
 class DefinitionsVersion:
     """A set of definitions, named by its content.
 
     Attributes:
-        definitions_version: Short name that builds and marts are stamped with.
+        definitions_version: Short name that builds and marts are stamped with; up to its `-` it is the same for sets
+            that differ in exchange rates alone.
         digest: SHA-256 over every typed row; equal content has an equal digest wherever it was loaded.
         is_new: Whether this load replaced the tables.
     """
@@ -67,7 +73,8 @@ def load_definitions(workspace: Workspace) -> DefinitionsVersion:
             next_command="recall doctor",
         )
     digest = _digest(tables)
-    version = f"d{digest[:12]}"
+    rules_digest = _digest({name: rows for name, rows in tables.items() if name not in WITHOUT_REBUILD})
+    version = f"d{rules_digest[:12]}{RATES_MARK}{digest[:6]}"
     with connect("loader") as connection:
         # Two loads at once would each see the other's version as the current one.
         connection.execute("lock table definitions.versions in share row exclusive mode")
@@ -84,6 +91,16 @@ def load_definitions(workspace: Workspace) -> DefinitionsVersion:
             (version, digest),
         )
     return DefinitionsVersion(version, digest, is_new=True)
+
+
+def have_same_rules(version: str, other: str) -> bool:
+    """Tells whether two sets of definitions differ in nothing but exchange rates.
+
+    Args:
+        version: A definitions_version.
+        other: Another one.
+    """
+    return version.partition(RATES_MARK)[0] == other.partition(RATES_MARK)[0]
 
 
 def validate_definitions(workspace: Workspace) -> list[Problem]:
@@ -149,6 +166,7 @@ def _digest(tables: Mapping[str, Sequence[Row]]) -> str:
             ),
         }
         for definition in DEFINITION_FILES
+        if definition.name in tables
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

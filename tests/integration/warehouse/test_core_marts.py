@@ -263,3 +263,22 @@ def test_second_night_moves_only_those_with_news_and_those_whose_timer_is_due(fi
     assert first_night.rows(
         "select as_of_date, inactive_days from marts.fct_churn_flags where user_id = 'eva' order by 1"
     ) == [(SECOND_DAY, 12)]
+
+
+def test_another_rate_converts_the_orders_of_its_days_without_a_rebuild(first_night: Shop) -> None:
+    # Eva's orders of 10 euros on the 4th (at 1.10) and the 11th (at 1.20): from the 10th on a euro is 1.30 now.
+    first_night.write(
+        "definitions/exchange_rates.csv", "currency_code,rate_date,rate\nEUR,2024-01-01,1.10\nEUR,2024-01-10,1.30\n"
+    )
+    first_night.night(date(2024, 1, 24))
+    orders = first_night.rows(
+        "select order_id, net_amount, refunded_amount from marts.fct_orders where user_id = 'eva' order by order_id"
+    )
+    assert orders == [("e1", Decimal(11), Decimal(0)), ("e2", Decimal(13), Decimal(13))]
+    with first_night.warehouse.connect() as connection:
+        changed = connection.execute(
+            "select user_id, replace_from_date from intermediate.int_users__changed where replace_from_date is not null"
+        ).fetchall()
+        is_full = connection.execute("select is_full_rebuild from control.night").fetchone()
+    assert changed == [("eva", date(2024, 1, 11))]
+    assert is_full == (False,)

@@ -1,0 +1,6 @@
+-- One row per currency and date from which a rate holds, as delivered with the definitions.
+select
+    currency_code,
+    rate_date,
+    rate
+from {{ source('definitions', 'exchange_rates') }}
