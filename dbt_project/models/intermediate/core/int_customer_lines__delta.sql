@@ -1,4 +1,6 @@
 -- One row per changed customer and line: where the customer stands, as far as it does not age with the as-of date.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 line_days as (

@@ -1,4 +1,6 @@
 -- One row per currency and date from which a rate holds, as delivered with the definitions.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 select
     currency_code,
     rate_date,

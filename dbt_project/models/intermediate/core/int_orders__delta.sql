@@ -1,4 +1,6 @@
 -- One row per order of a changed user from the first changed day on: the new rows of fct_orders.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 orders as (

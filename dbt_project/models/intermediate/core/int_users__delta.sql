@@ -1,4 +1,6 @@
 -- One row per changed user who is registered or did anything: the new rows of dim_users.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 changed_users as (

@@ -1,4 +1,6 @@
 -- One row per day from the line's first lapse to D, line, dimension and code: how many open episodes are in it.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 running_counts as (

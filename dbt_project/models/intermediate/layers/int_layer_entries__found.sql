@@ -1,4 +1,6 @@
 -- One row per episode of a changed user, as it was (weight -1) and as it is (1), dimension and code that it came into.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 bands as (

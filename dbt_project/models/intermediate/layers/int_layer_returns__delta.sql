@@ -1,5 +1,7 @@
 -- One row per line with a lapse, dimension and code: how many episodes came into it at least the dated days ago, and
 -- how many of them returned within these days.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 entries as (

@@ -1,4 +1,6 @@
 -- One row per line that has a visit up to D, of whomever: its first one.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 user_line_visits as (

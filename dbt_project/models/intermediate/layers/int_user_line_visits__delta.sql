@@ -1,4 +1,6 @@
 -- One row per changed user and line in which the user ever visited: the first visit.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 user_days as (

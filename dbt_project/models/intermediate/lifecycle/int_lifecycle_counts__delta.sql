@@ -1,5 +1,7 @@
 -- One row per line and month in which customers were active, or were lost: yesterday's counts, less what the changed
 -- users had brought to them, plus what they bring tonight.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 user_months as (

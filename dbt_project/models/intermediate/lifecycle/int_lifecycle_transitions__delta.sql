@@ -1,4 +1,6 @@
 -- One row per line and month from the first key day's to D's: how many customers came, stayed, came back and went.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 counts as (

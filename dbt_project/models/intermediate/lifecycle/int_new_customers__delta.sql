@@ -1,5 +1,7 @@
 -- One row per day of the first order in any line and acquisition channel: yesterday's sums, less what the changed users
 -- had brought to them, plus what they bring tonight.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 members as (

@@ -1,5 +1,7 @@
 -- One row per month from that of the first answer to D's: yesterday's counts, less what the changed users had brought
 -- to them, plus what they bring tonight.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 changed_users as (

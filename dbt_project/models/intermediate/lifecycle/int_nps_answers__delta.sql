@@ -1,4 +1,6 @@
 -- One row per answer with a score of a changed user, from the first changed day on: the new rows of int_nps_answers.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 feedback as (

@@ -1,5 +1,7 @@
 -- One row per cohort and day after it, day 0 being all of its members: yesterday's counts, less what the changed users
 -- had brought to them, plus what they bring tonight.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 members as (

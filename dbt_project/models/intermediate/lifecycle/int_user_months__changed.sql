@@ -76,11 +76,14 @@ days as (
 first_orders as (
 
     select
-        user_id,
-        line_id,
-        first_order_date,
+        customer_lines.user_id,
+        customer_lines.line_id,
+        customer_lines.first_order_date,
+        changed_users.replace_from_date,
         1 as weight
-    from {{ ref('int_customer_lines__delta') }}
+    from {{ ref('int_customer_lines__delta') }} as customer_lines
+    inner join changed_users
+        on customer_lines.user_id = changed_users.user_id
 
     union all
 
@@ -88,6 +91,7 @@ first_orders as (
         customer_lines.user_id,
         customer_lines.line_id,
         customer_lines.first_order_date,
+        changed_users.replace_from_date,
         -1 as weight
     from {{ yesterday('int_customer_lines') }} as customer_lines
     inner join changed_users
@@ -103,7 +107,8 @@ key_months as (
         days.weight,
         {{ month_start('days.activity_date') }} as month,
         -- The first order always is the first key day.
-        min({{ month_start('first_orders.first_order_date') }}) as first_month
+        min({{ month_start('first_orders.first_order_date') }}) as first_month,
+        min(first_orders.replace_from_date) as replace_from_date
     from days
     inner join lines
         on days.line_id = lines.line_id
@@ -130,6 +135,7 @@ neighboured_months as (
         weight,
         month,
         first_month,
+        replace_from_date,
         lag(month) over (partition by user_id, line_id, weight order by month) as month_before,
         lead(month) over (partition by user_id, line_id, weight order by month) as month_after
     from key_months
@@ -139,20 +145,18 @@ neighboured_months as (
 final as (
 
     select
-        neighboured_months.user_id,
-        neighboured_months.line_id,
-        neighboured_months.weight,
-        neighboured_months.month,
+        user_id,
+        line_id,
+        weight,
+        month,
         -- Of the month before the first changed day nothing changed but who is lost after it.
-        (neighboured_months.month >= {{ month_start('changed_users.replace_from_date') }}) as is_changed,
-        (neighboured_months.month = neighboured_months.first_month) as is_new,
-        coalesce(neighboured_months.month_before = {{ previous_month('neighboured_months.month') }}, false)
+        (month >= {{ month_start('replace_from_date') }}) as is_changed,
+        (month = first_month) as is_new,
+        coalesce(month_before = {{ previous_month('month') }}, false)
             as is_retained,
-        not coalesce(neighboured_months.month_after = {{ next_month('neighboured_months.month') }}, false)
+        not coalesce(month_after = {{ next_month('month') }}, false)
             as is_lost_after
     from neighboured_months
-    inner join changed_users
-        on neighboured_months.user_id = changed_users.user_id
 
 )
 

@@ -1,4 +1,6 @@
 -- One row per open episode of a changed user: who lapsed, as known at the lapse, and the last interaction since.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

@@ -1,4 +1,6 @@
 -- One row per changed user with an open episode: the latest visit or order in any line.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 lapsed_users as (

@@ -1,4 +1,6 @@
 -- One row per open episode of a changed user and visit channel up to the lapse, the one of most visits first.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

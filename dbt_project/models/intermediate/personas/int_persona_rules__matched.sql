@@ -1,4 +1,6 @@
 -- One row per profiled episode, open or returned: age at the lapse, and the persona by the first rule that holds.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

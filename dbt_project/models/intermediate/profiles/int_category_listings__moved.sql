@@ -1,4 +1,6 @@
 -- One row per category and listing day that appeared or vanished since the build before.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 select
     coalesce(listings.category, earlier_listings.category) as category,
     coalesce(listings.listed_date, earlier_listings.listed_date) as listed_date

@@ -1,5 +1,7 @@
 -- One row per acquisition channel and registration day as known tonight: yesterday's, with the changed users'
 -- difference.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 contributions as (

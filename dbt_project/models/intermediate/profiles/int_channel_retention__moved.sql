@@ -1,5 +1,7 @@
 -- One row per acquisition channel and month whose figures changed since the build before, where a reason depends on
 -- them: before or after, all conditions that some rule puts on channels hold.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 changed_figures as (

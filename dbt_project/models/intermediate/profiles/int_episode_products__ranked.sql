@@ -1,4 +1,6 @@
 -- One row per profiled episode and product ordered in the line up to the lapse, the one in most orders first.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

@@ -1,5 +1,7 @@
 -- One row per day from the line's first lapse to D, line, dimension (persona or reason) and code: how many open
 -- episodes had it, and which share of all open ones.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 counts as (

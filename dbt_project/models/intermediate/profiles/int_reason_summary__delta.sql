@@ -1,4 +1,6 @@
 -- One row per day from the line's first lapse to D, line and reason: how many open episodes had it.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 select
     as_of_date,
     line_id,

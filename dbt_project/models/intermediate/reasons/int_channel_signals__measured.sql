@@ -1,5 +1,7 @@
 -- One row per profiled episode and signal of the channel that won the user: how its users stay, as known when the
 -- month of the lapse began.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

@@ -1,4 +1,6 @@
 -- One row per open episode of the users whose reasons are decided tonight and reason that speaks.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 open_episodes as (

@@ -1,5 +1,7 @@
 -- One row per profiled episode and signal of what the customer said in the window: complaints and survey answers by
 -- topic, lowest ratings, and how long complaints waited for an answer.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

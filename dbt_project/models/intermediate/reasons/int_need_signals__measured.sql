@@ -1,4 +1,6 @@
 -- One row per profiled episode with goods that still serve at the lapse: for how many days more.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

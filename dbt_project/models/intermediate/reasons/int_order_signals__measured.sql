@@ -1,4 +1,6 @@
 -- One row per profiled episode and signal of its orders in the line: how many there were, and how many on discount.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

@@ -1,5 +1,7 @@
 -- One row per profiled episode and signal of what the customer preferred: the last listing in the category, and the
 -- rise of the product's list price since it was last ordered.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

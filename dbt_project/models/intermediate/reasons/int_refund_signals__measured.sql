@@ -1,4 +1,6 @@
 -- One row per profiled episode with a refund in the window: how many refunds of the line's orders there were.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (

@@ -1,4 +1,6 @@
 -- One row per profiled episode with visits before the signal's window: by how much they had fallen in it.
+{{ config(post_hook='{{ analyze(this) }}') }}
+
 with
 
 episodes as (
