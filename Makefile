@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help setup demo test lint format docs bench
+.PHONY: help setup demo test lint format docs bench new-channel
 
 # A Python 3.11 to 3.13 with venv; .ci/prerequisites looks for one where this is empty.
 PYTHON ?=
@@ -20,7 +20,7 @@ export UV_CACHE_DIR := $(CURDIR)/.tools/uv-cache
 endif
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: .venv/.synced ## install everything into .venv (nothing to do where uv.lock has not changed)
 
@@ -54,8 +54,11 @@ bench: setup ## measure loads, nights and rebuilds on made-up visits, as tables 
 	@.venv/bin/python -m bench.ingest
 	@.venv/bin/python -m bench.warehouse
 
-docs: setup ## write docs/reference anew: commands, inputs, tables, the campaign file's schema
-	@.venv/bin/python docs/write_reference.py
+docs: setup ## write docs/reference anew: commands, inputs, tables, channels, the campaign file's schema
+	@.venv/bin/python -m docs.write_reference
+
+new-channel: setup ## a way of delivery with its test, to be filled in: make new-channel NAME=my_vendor
+	@.venv/bin/python -m recall.testing.new_channel "$(NAME)"
 
 # The two stamps below are what "already done" means: one per pinned uv, one newer than the lock.
 .tools/uv/version-$(UV_VERSION):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from docs.write_channel_matrix import channels_page
+from tests.channels.harnesses import HARNESSES
 from typer.main import get_command
 
 from recall.cli.app import app
@@ -27,6 +29,7 @@ def pages() -> dict[str, str]:
         "inputs.md": _inputs(),
         "tables.md": _tables(),
         "campaign.schema.json": schema_text(),
+        "channels.md": channels_page(HARNESSES),
     }
 
 

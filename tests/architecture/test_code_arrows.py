@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "warehouse": {"domain"},
     "ingest": {"domain", "warehouse"},
     "report": {"domain", "warehouse"},
+    "testing": {"domain", "channels"},
     "hooks": {"domain", "channels", "warehouse", "ingest", "report"},
     "operators": {"domain", "channels", "warehouse", "ingest", "report", "hooks"},
     "cli": {"domain", "channels", "warehouse", "ingest", "report", "hooks"},

@@ -26,6 +26,15 @@ class _Door(paramiko.ServerInterface):
 
 
 class _Handle(paramiko.SFTPHandle):
+    peer: SftpPeer
+
+    def write(self, offset: int, data: bytes) -> int:
+        if self.peer.cuts_while_writing:
+            super().write(offset, data[: len(data) // 2])
+            self.peer.cut()
+            return paramiko.SFTP_FAILURE
+        return super().write(offset, data)
+
     def stat(self) -> paramiko.SFTPAttributes:
         return paramiko.SFTPAttributes.from_stat(os.fstat(self.writefile.fileno()))  # type: ignore[attr-defined]
 
@@ -53,9 +62,23 @@ class _Files(paramiko.SFTPServerInterface):
 
     def open(self, path: str, flags: int, attr: Any) -> Any:
         handle = _Handle(flags)
+        handle.peer = self.peer
         handle.filename = str(self._path(path))  # type: ignore[attr-defined]
-        handle.writefile = self._path(path).open("wb")  # type: ignore[attr-defined]
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            handle.writefile = self._path(path).open("wb")  # type: ignore[attr-defined]
+        else:
+            handle.readfile = handle.writefile = self._path(path).open("rb")  # type: ignore[attr-defined]
         return handle
+
+    def list_folder(self, path: str) -> Any:
+        if not self._path(path).is_dir():
+            return paramiko.SFTP_NO_SUCH_FILE
+        found = []
+        for child in self._path(path).iterdir():
+            attributes = paramiko.SFTPAttributes.from_stat(child.stat())
+            attributes.filename = child.name
+            found.append(attributes)
+        return found
 
     def posix_rename(self, oldpath: str, newpath: str) -> int:
         if self.peer.cuts_before_rename:
@@ -80,17 +103,18 @@ class SftpPeer:
         self.root = root
         self.cuts_before_rename = False
         self.cuts_after_rename = False
+        self.cuts_while_writing = False
         self.key = paramiko.RSAKey.generate(2048)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._transports: list[paramiko.Transport] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def environment(self, **more: str) -> dict[str, str]:
+    def environment(self, prefix: str = "RECALL_FILE_DROP", **more: str) -> dict[str, str]:
         """Settings of a channel that delivers here."""
         port = self._listener.getsockname()[1]
         return {
-            "RECALL_FILE_DROP_URL": f"sftp://shop:let%20me%20in@127.0.0.1:{port}/drop",
-            "RECALL_FILE_DROP_HOST_KEY": f"ssh-rsa {self.key.get_base64()}",
+            f"{prefix}_URL": f"sftp://shop:let%20me%20in@127.0.0.1:{port}/drop",
+            f"{prefix}_HOST_KEY": f"ssh-rsa {self.key.get_base64()}",
         } | more
 
     def cut(self) -> None:

@@ -12,6 +12,7 @@ from email.policy import default
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 Reply = Callable[[str], str | None]
 
@@ -77,7 +78,16 @@ class SmtpPeer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._controller = Controller(_Handler(self.log, self.behaviour), hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(
+            _Handler(self.log, self.behaviour),
+            hostname="127.0.0.1",
+            port=self.port,
+            # Nobody has to log in; who does needs the password.
+            authenticator=lambda server, session, envelope, mechanism, data: AuthResult(
+                success=data.password == b"let me in", handled=False
+            ),
+            auth_require_tls=False,
+        )
 
     @property
     def environment(self) -> dict[str, str]:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import mailbox
 import smtplib
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Settings, Traits
-from recall.channels.unsubscribe import filled, unsubscribe_address
-from recall.domain.contact import normalised
+from recall.channels.mail import compose_mail, mail_unsubscribe_address, sender_of, write_mailbox
+from recall.channels.unsubscribe import filled
 from recall.domain.errors import UsageError
 
 URL_VARIABLE = "RECALL_SMTP_URL"
-SENDER_VARIABLE = "RECALL_SMTP_SENDER"
 TIMEOUT_SECONDS = 30.0
-
-# Not every server takes eight bits; encoded text passes everywhere.
-_POLICY = SMTP.clone(cte_type="7bit")
 
 # Reply classes of RFC 5321, section 4.2.1.
 _DONE = range(200, 300)
@@ -68,15 +62,8 @@ def open_email(settings: Settings) -> EmailDelivery:
         UsageError: A variable is missing or wrong.
     """
     address = _parse_url(settings.environment.get(URL_VARIABLE, "").strip())
-    sender = settings.environment.get(SENDER_VARIABLE, "").strip()
-    mailbox_of_sender = normalised("email", parseaddr(sender)[1], region=None)
-    if mailbox_of_sender is None:
-        raise UsageError(
-            f"{SENDER_VARIABLE}: expected the sender's address, such as Shop <news@shop.example>",
-            next_command=f"export {SENDER_VARIABLE}='Shop <news@shop.example>'",
-        )
-    default = f"mailto:{mailbox_of_sender}?subject=unsubscribe%20{{token}}"
-    return EmailDelivery(address, sender, unsubscribe_address(settings, default=default))
+    sender = sender_of(settings)
+    return EmailDelivery(address, sender, mail_unsubscribe_address(settings, sender))
 
 
 class EmailDelivery:
@@ -163,34 +150,15 @@ class EmailDelivery:
 
     def preview(self, messages: Sequence[Message], folder: Path) -> Path:
         """Writes all messages into one mbox file; see the contract."""
-        path = folder / "messages.mbox"
-        path.unlink(missing_ok=True)
-        box = mailbox.mbox(path)
-        try:
-            for message in messages:
-                box.add(self._compose(message))
-        finally:
-            box.close()
-        path.chmod(0o600)
-        return path
+        return write_mailbox((self._compose(message) for message in messages), folder)
 
     def _compose(self, message: Message) -> EmailMessage:
-        if message.content is None:
-            raise ValueError("an e-mail needs a template")
-        mail = EmailMessage(policy=_POLICY)
-        url = self.unsubscribe_url(message.idempotency_key)
-        mail["From"] = self._sender
-        mail["To"] = message.contact_value
-        mail["Subject"] = message.content.subject
-        mail["Date"] = format_datetime(self._now())
-        mail["Message-ID"] = f"<{message.idempotency_key}@{self._sender_mailbox.partition('@')[2]}>"
-        mail["List-Unsubscribe"] = f"<{url}>"
-        if url.startswith("https://"):
-            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        mail["Content-Language"] = message.locale
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(message.content.text)
-        return mail
+        return compose_mail(
+            message,
+            sender=self._sender,
+            unsubscribe_url=self.unsubscribe_url(message.idempotency_key),
+            date=self._now(),
+        )
 
     def _open_transaction(self, receiver: str) -> Answer | None:
         """Goes as far as 354; returns the answer if it does not get there."""

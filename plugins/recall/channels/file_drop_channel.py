@@ -15,24 +15,37 @@ import json
 import os
 import posixpath
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from recall.channels.contract import ACCEPTED, FOR_EVER, Answer, Batch, ChannelUnavailable, Settings, Traits
+from recall.channels.contract import (
+    ACCEPTED,
+    Answer,
+    Batch,
+    ChannelUnavailable,
+    Receipt,
+    ReceiptEvent,
+    ReceiptRefused,
+    Settings,
+    Traits,
+)
+from recall.channels.standard_webhooks import receipt_of
 from recall.channels.unsubscribe import filled, unsubscribe_address
 from recall.domain.contact import CONTACT_CODES
 from recall.domain.errors import UsageError
 
-URL_VARIABLE = "RECALL_FILE_DROP_URL"
-HOST_KEY_VARIABLE = "RECALL_FILE_DROP_HOST_KEY"
-KEY_FILE_VARIABLE = "RECALL_FILE_DROP_KEY_FILE"
+PREFIX = "RECALL_FILE_DROP"
 TIMEOUT_SECONDS = 30.0
 FILE_ROWS = 100_000
+ANY_CONTACT = Traits(frozenset(CONTACT_CODES), batch_size=FILE_ROWS)
+LARGEST_ANSWER_BYTES = 64 * 2**20
 
 COLUMNS = (
     "idempotency_key",
@@ -66,26 +79,40 @@ def open_file_drop(settings: Settings) -> FileDropDelivery:
     Raises:
         UsageError: A variable is missing or wrong.
     """
-    unsubscribe_pattern = unsubscribe_address(settings, default="")
-    url = settings.environment.get(URL_VARIABLE, "").strip()
+    return FileDropDelivery(open_place(settings, PREFIX), unsubscribe_address(settings, default=""))
+
+
+def open_place(settings: Settings, prefix: str) -> Place:
+    """Returns the place that the environment names.
+
+    Args:
+        settings: `<prefix>_URL` in its environment names a folder or a server, with `<prefix>_HOST_KEY` and, where it
+            holds no password, `<prefix>_KEY_FILE`; without it the home's outbox is used.
+        prefix: What the variables' names begin with.
+
+    Raises:
+        UsageError: A variable is missing or wrong.
+    """
+    url_variable, host_key_variable = f"{prefix}_URL", f"{prefix}_HOST_KEY"
+    url = settings.environment.get(url_variable, "").strip()
     if not url:
-        return FileDropDelivery(FolderPlace(settings.outbox_dir / settings.channel), unsubscribe_pattern)
+        return FolderPlace(settings.outbox_dir / settings.channel, url_variable)
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path:
-        return FileDropDelivery(FolderPlace(Path(unquote(parts.path)) / settings.channel), unsubscribe_pattern)
+        return FolderPlace(Path(unquote(parts.path)) / settings.channel, url_variable)
     if parts.scheme != "sftp" or not parts.hostname or not parts.username:
-        raise UsageError(f"{URL_VARIABLE}: expected file:///folder or sftp://user@host/folder")
-    host_key = settings.environment.get(HOST_KEY_VARIABLE, "").strip()
-    place = SftpPlace(
+        raise UsageError(f"{url_variable}: expected file:///folder or sftp://user@host/folder")
+    host_key = settings.environment.get(host_key_variable, "").strip()
+    return SftpPlace(
         host=parts.hostname,
         port=parts.port or _SFTP_PORT,
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
-        key_file=settings.environment.get(KEY_FILE_VARIABLE, "").strip(),
-        host_key=_parse_host_key(host_key),
+        key_file=settings.environment.get(f"{prefix}_KEY_FILE", "").strip(),
+        host_key=_parse_host_key(host_key, host_key_variable),
         folder=posixpath.join(unquote(parts.path) or ".", settings.channel),
+        prefix=prefix,
     )
-    return FileDropDelivery(place, unsubscribe_pattern)
 
 
 class Place(Protocol):
@@ -103,6 +130,12 @@ class Place(Protocol):
     def rename_part(self, name: str) -> None:
         """Gives `<name>.part` its final name in one step; raises OSError or paramiko.SSHException."""
 
+    def names(self, folder: str) -> Sequence[str]:
+        """Returns the names of files in a folder below; none if there is no such folder; raises as write_part."""
+
+    def read(self, name: str) -> bytes:
+        """Returns a file below; raises as write_part."""
+
 
 class FileDropDelivery:
     """Puts one CSV and one manifest per batch in place.
@@ -110,13 +143,27 @@ class FileDropDelivery:
     Args:
         place: The folder or server.
         unsubscribe_pattern: Address at which a receiver says no; empty for none.
+        traits: What it can do; default any contact.
+        answers_folder: Folder beside the files where whoever works them off writes what came of it; empty for none.
+        answers: What their words mean.
     """
 
     kind: Literal["files"] = "files"
 
-    def __init__(self, place: Place, unsubscribe_pattern: str) -> None:
+    def __init__(
+        self,
+        place: Place,
+        unsubscribe_pattern: str,
+        *,
+        traits: Traits = ANY_CONTACT,
+        answers_folder: str = "",
+        answers: Mapping[str, ReceiptEvent] = MappingProxyType({}),
+    ) -> None:
         self._place = place
         self._unsubscribe_pattern = unsubscribe_pattern
+        self._traits = traits
+        self._answers_folder = answers_folder
+        self._answers = answers
 
     def __enter__(self) -> Self:
         """Connects."""
@@ -129,8 +176,8 @@ class FileDropDelivery:
 
     @property
     def traits(self) -> Traits:
-        """Any contact; a file is replaced under its own name."""
-        return Traits(frozenset(CONTACT_CODES), batch_size=FILE_ROWS, remembers_keys_for=FOR_EVER)
+        """What the plugin can do."""
+        return self._traits
 
     def unsubscribe_url(self, idempotency_key: str) -> str:
         """Returns the address at which the receiver of a message says no; empty if none is set."""
@@ -138,15 +185,13 @@ class FileDropDelivery:
 
     def deliver(self, batch: Batch) -> Answer:
         """Puts one file in place; see the contract."""
-        content = self._content(batch)
+        content = self.content_of(batch)
         files = ((f"{batch.batch_id}.csv", content), (f"{batch.batch_id}.manifest.json", _manifest(batch, content)))
         try:
             for name, data in files:
                 self._place.write_part(name, data)
         except (OSError, paramiko.SSHException, EOFError) as error:
-            raise ChannelUnavailable(
-                "not_written", f"{type(error).__name__} while writing; see {URL_VARIABLE}"
-            ) from None
+            raise ChannelUnavailable("not_written", f"{type(error).__name__} while writing the file") from None
         try:
             for name, _ in files:
                 self._place.rename_part(name)
@@ -157,7 +202,7 @@ class FileDropDelivery:
 
     def preview(self, batch: Batch, folder: Path) -> Path:
         """Writes the same two files into a folder of this machine; see the contract."""
-        content = self._content(batch)
+        content = self.content_of(batch)
         place = FolderPlace(folder)
         place.open()
         for name, data in (
@@ -168,7 +213,38 @@ class FileDropDelivery:
             place.rename_part(name)
         return folder / f"{batch.batch_id}.csv"
 
-    def _content(self, batch: Batch) -> bytes:
+    def read_receipts(self, payload: bytes, headers: Mapping[str, str]) -> Sequence[Receipt]:
+        """Reads one file of whoever works the lists off: idempotency_key, outcome, occurred_at."""
+        try:
+            rows = list(csv.DictReader(io.StringIO(payload.decode("utf-8-sig"), newline=""), strict=True))
+            return [
+                receipt_of(row["idempotency_key"], self._answers[row["outcome"]], row["occurred_at"]) for row in rows
+            ]
+        except (ValueError, KeyError, TypeError, csv.Error):
+            words = ", ".join(sorted(self._answers))
+            raise ReceiptRefused(
+                f"expected idempotency_key, outcome (one of {words}) and occurred_at with a zone"
+            ) from None
+
+    def collect_receipts(self) -> Sequence[Receipt]:
+        """Reads every file of the folder of answers, in the order of their names."""
+        if not self._answers_folder:
+            return []
+        receipts: list[Receipt] = []
+        try:
+            for name in sorted(self._place.names(self._answers_folder)):
+                if name.endswith(".csv"):
+                    receipts += self.read_receipts(self._place.read(posixpath.join(self._answers_folder, name)), {})
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            raise ChannelUnavailable("not_read", f"{type(error).__name__} while reading answers") from None
+        return receipts
+
+    def content_of(self, batch: Batch) -> bytes:
+        """Returns the file's bytes.
+
+        Args:
+            batch: Its name and its rows.
+        """
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -199,9 +275,11 @@ class FolderPlace:
 
     Attributes:
         folder: Made if absent, closed to other users.
+        variable: Variable that names it, for errors.
     """
 
     folder: Path
+    variable: str = f"{PREFIX}_URL"
 
     def open(self) -> None:
         """Makes the folder."""
@@ -209,7 +287,7 @@ class FolderPlace:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ChannelUnavailable(
-                "no_folder", f"{self.folder}: {type(error).__name__}; see {URL_VARIABLE}"
+                "no_folder", f"{self.folder}: {type(error).__name__}; see {self.variable}"
             ) from None
 
     def close(self) -> None:
@@ -227,6 +305,17 @@ class FolderPlace:
         """Gives the part its final name."""
         (self.folder / f"{name}.part").replace(self.folder / name)
 
+    def names(self, folder: str) -> Sequence[str]:
+        """Returns the names of files in a folder below."""
+        place = self.folder / folder
+        return [path.name for path in place.iterdir() if path.is_file()] if place.is_dir() else []
+
+    def read(self, name: str) -> bytes:
+        """Returns a file below."""
+        path = self.folder / name
+        _refuse_too_large(path.stat().st_size)
+        return path.read_bytes()
+
 
 class SftpPlace:
     """A folder on an SFTP server whose host key is known.
@@ -239,6 +328,7 @@ class SftpPlace:
         key_file: Path of a private key; empty for a password.
         host_key: The server's public key, which must match.
         folder: Folder on the server; made if absent.
+        prefix: What the names of its variables begin with, for errors.
     """
 
     def __init__(
@@ -251,7 +341,9 @@ class SftpPlace:
         key_file: str,
         host_key: paramiko.PKey,
         folder: str,
+        prefix: str,
     ) -> None:
+        self._prefix = prefix
         self._host = host
         self._port = port
         self._user = user
@@ -293,12 +385,12 @@ class SftpPlace:
         except paramiko.BadHostKeyException:
             client.close()
             raise ChannelUnavailable(
-                "wrong_host_key", f"{self._host} shows another key than {HOST_KEY_VARIABLE}; ask its operator"
+                "wrong_host_key", f"{self._host} shows another key than {self._prefix}_HOST_KEY; ask its operator"
             ) from None
         except (OSError, paramiko.SSHException, EOFError) as error:
             client.close()
             raise ChannelUnavailable(
-                "no_connection", f"{self._host}:{self._port}: {type(error).__name__}; see {URL_VARIABLE}"
+                "no_connection", f"{self._host}:{self._port}: {type(error).__name__}; see {self._prefix}_URL"
             ) from None
         self._client, self._sftp = client, sftp
 
@@ -323,6 +415,27 @@ class SftpPlace:
         assert self._sftp is not None
         final = posixpath.join(self._folder, name)
         self._sftp.posix_rename(f"{final}.part", final)
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Returns the names of files in a folder below."""
+        assert self._sftp is not None
+        try:
+            return self._sftp.listdir(posixpath.join(self._folder, folder))
+        except FileNotFoundError:
+            return []
+
+    def read(self, name: str) -> bytes:
+        """Returns a file below."""
+        assert self._sftp is not None
+        path = posixpath.join(self._folder, name)
+        _refuse_too_large(self._sftp.stat(path).st_size or 0)
+        with self._sftp.open(path, "rb") as file:
+            return file.read()
+
+
+def _refuse_too_large(size: int) -> None:
+    if size > LARGEST_ANSWER_BYTES:
+        raise OSError("larger than an answer may be")
 
 
 def formula_safe(cell: str) -> str:
@@ -361,8 +474,8 @@ def _make_folders(sftp: paramiko.SFTPClient, folder: str) -> None:
             sftp.mkdir(reached, 0o700)
 
 
-def _parse_host_key(text: str) -> paramiko.PKey:
-    expected = f"{HOST_KEY_VARIABLE}: expected the server's public key, such as `ssh-ed25519 AAAA...`"
+def _parse_host_key(text: str, variable: str) -> paramiko.PKey:
+    expected = f"{variable}: expected the server's public key, such as `ssh-ed25519 AAAA...`"
     parts = text.split()
     # A line of ssh-keyscan begins with the host's name.
     if len(parts) >= 3 and not parts[0].startswith(("ssh-", "ecdsa-")):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -288,6 +289,12 @@ def clock(name: str) -> Column:
     return Column(name, parse, "a local time such as 08:00", is_required=False, may_be_left_out=True)
 
 
+@cache
+def _plugins(group: str) -> frozenset[str]:
+    """Names of the installed plugins, looked up when a file is read for the first time and not when this is loaded."""
+    return frozenset(entry_points(group=group).names)
+
+
 def plugin(name: str, group: str) -> Column:
     """A column of codes that installed packages bring.
 
@@ -297,8 +304,7 @@ def plugin(name: str, group: str) -> Column:
     """
 
     def parse(cell: str) -> Value:
-        # Looked up when a file is read, not when this module is.
-        if cell not in entry_points(group=group).names:
+        if cell not in _plugins(group):
             raise ValueError
         return cell
 
