@@ -24,17 +24,19 @@ rates as (
         effects.contact_cost_amount,
         effects.currency_code
     from {{ ref('fct_worth_anchors') }} as anchors
-    inner join {{ rows_of_latest_fit(ref('fct_action_effects')) }} as effects
+    left join {{ rows_of_latest_fit(ref('fct_action_effects')) }} as effects
         on
             anchors.line_id = effects.line_id
             and anchors.layer_code = effects.layer_code
-    inner join {{ rows_of_latest_fit(ref('fct_offer_choices')) }} as choices
+    left join {{ rows_of_latest_fit(ref('fct_offer_choices')) }} as choices
         on
             anchors.churn_reason_code = choices.reason_code
             and effects.offer_code = choices.offer_code
+    -- Left joins, and a condition that leaves them so: of inner joins on several columns the planner expects a single
+    -- row, and loops over millions.
     where
-        anchors.value_amount is not null
-        and anchors.return_rate_untouched is not null
+        anchors.has_fit
+        and case when choices.offer_code is null then false else true end
 
 )
 

@@ -45,7 +45,7 @@ judged as (
         {{ value_of_row('best_actions.best_action', 3) }} as return_rate_touched,
         {{ value_of_row('best_actions.best_action', 4) }} as cost_amount,
         case
-            when anchors.value_amount is null or anchors.return_rate_untouched is null then 'no_fit'
+            when not anchors.has_fit then 'no_fit'
             when {{ value_of_row('best_actions.best_action', 1) }} > 0 then null
             when best_actions.action_count is null then 'no_action'
             when

@@ -16,7 +16,11 @@ select
     ) }} as value_amount,
     untouched_returns.return_rate as return_rate_untouched,
     coalesce(churn_reasons.reason_code, 'unknown') as churn_reason_code,
-    customer_values.is_gaming
+    customer_values.is_gaming,
+    case
+        when second_lifetimes.key_days_per_lifetime is null or untouched_returns.return_rate is null then false
+        else true
+    end as has_fit
 from {{ ref('fct_recall_layers') }} as layers
 inner join {{ ref('int_customer_values') }} as customer_values
     on
