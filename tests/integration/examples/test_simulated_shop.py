@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.integration.warehouse.nights import CORE_LAYERS, run_models
 
 from recall.domain.workspace import Workspace, load_workspace
 from recall.hooks import dbt
+from recall.hooks.calibration import calibrate
 from recall.hooks.night import complete_night, prepare_night
 from recall.ingest.load import load_landing
 from recall.warehouse.definitions import load_definitions
@@ -86,6 +88,7 @@ def audited(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
             if today in BUILT_DAYS[:-1]:
                 run_models(workspace, SHOP.date_of(today))
         run_whole_night(workspace, SHOP.date_of(BUILT_DAYS[-1]))
+        calibrate(SHOP.date_of(BUILT_DAYS[-1]))
         assert waiting == []
         yield Audited(folder, module_warehouse, load_of_file)
 
@@ -362,6 +365,31 @@ def test_costs_of_new_users_are_conserved_per_month_and_channel(audited: Audited
         )
     }
     assert found == expected
+
+
+def test_return_curves_of_layers_recover_the_planted_daily_chances(audited: Audited) -> None:
+    # Of the gaps that no message touched: returns over customer days in a layer of the evening before.
+    found = {
+        (line, layer): (int(returned), int(at_risk))
+        for line, layer, returned, at_risk in audited.rows(
+            "select line_id, layer_code, sum(untouched_returned_count), sum(untouched_at_risk_count)"
+            " from marts.fct_return_curves where layer_code <> 'all' group by 1, 2"
+        )
+    }
+    planted = {
+        (line, layer): rate
+        for line, rates in audited.parameters["daily_return_rate"].items()
+        for layer, rate in rates.items()
+    }
+    watched = {key: counts for key, counts in found.items() if planted[key] * counts[1] >= 5}
+    assert len(watched) >= 9
+    for key, (returned, at_risk) in watched.items():
+        # The number of returns is binomial, near enough Poisson: four errors hold for a dozen numbers at once.
+        expected = planted[key] * at_risk
+        assert abs(returned - expected) < 4 * math.sqrt(expected), (key, returned, expected)
+    total = sum(returned for returned, _ in watched.values())
+    expected = sum(planted[key] * at_risk for key, (_, at_risk) in watched.items())
+    assert abs(total / expected - 1) < 0.1
 
 
 def effects_of(audited: Audited, metric: str) -> dict[str, dict[str, Any]]:
