@@ -1,8 +1,8 @@
 """The dbt project's macros for sqlfluff, so that it can render models without dbt and without a database.
 
 sqlfluff takes every name of this module into the templates: each macro of `dbt_project/macros` under its own
-name, and all of them below `recall`, as dbt offers them. They are rendered as dbt does while it parses: `execute`
-is false, no relation exists yet, and no query is run.
+name, and all of them below `recall`, as dbt offers them. They are rendered for PostgreSQL as dbt does while it parses:
+`execute` is false, no relation exists yet, and no query is run.
 """
 
 import sys
@@ -60,6 +60,9 @@ def _callable(macro: Any) -> Any:
     return call
 
 
+# dbt's own cross-database macros that models use.
+dbt = SimpleNamespace(type_string=lambda: "text")
+
 # sqlfluff runs this module anew for each file that it lints; the macros are read once per process.
 _KEPT_AS = "_macros_of_the_dbt_project"
 
@@ -67,6 +70,10 @@ _KEPT_AS = "_macros_of_the_dbt_project"
 def _load() -> dict[str, Any]:
     loaded: dict[str, Any] = {}
     nothing = _Nothing()
+
+    def dispatch(name: str, package: str) -> Any:
+        return loaded.get(f"postgres__{name}") or loaded[f"default__{name}"]
+
     context: dict[str, Any] = {
         "execute": False,
         "return": _return,
@@ -76,10 +83,10 @@ def _load() -> dict[str, Any]:
         "var": lambda name, default="": default,
         "target": SimpleNamespace(schema="public", name="lint", type="postgres"),
         "caller": None,
-        **dict.fromkeys(
-            ("adapter", "api", "config", "exceptions", "graph", "load_result", "log", "model", "modules"), nothing
-        ),
-        **dict.fromkeys(("run_query", "statement", "this", "dbt", "builtins"), nothing),
+        "adapter": SimpleNamespace(dispatch=dispatch),
+        "dbt": dbt,
+        **dict.fromkeys(("api", "config", "exceptions", "graph", "load_result", "log", "model", "modules"), nothing),
+        **dict.fromkeys(("run_query", "statement", "this", "builtins"), nothing),
     }
     environment = get_environment()
     for path in sorted(MACROS.rglob("*.sql")):

@@ -16,7 +16,7 @@
 {#- Names one selection of a person for a step; the same night again gives the same name. -#}
 {% macro audience_id(campaign_id, step_number, person_id) -%}
     substr({{ hash_text(
-        campaign_id ~ " || ':' || cast(" ~ step_number ~ " as text) || ':' || cast("
-        ~ selected_date() ~ " as text) || ':' || " ~ person_id
+        campaign_id ~ " || ':' || " ~ as_text(step_number) ~ " || ':' || " ~ as_text(selected_date()) ~ " || ':' || "
+        ~ person_id
     ) }}, 1, 32)
 {%- endmacro %}

@@ -17,6 +17,6 @@
 
 {% macro nps(promoter_count, detractor_count, answer_count) -%}
     round(
-        cast(100 * ({{ promoter_count }} - {{ detractor_count }}) as numeric) / nullif({{ answer_count }}, 0), 2
+        cast(100 * ({{ promoter_count }} - {{ detractor_count }}) as {{ numeric_type() }}) / nullif({{ answer_count }}, 0), 2
     )
 {%- endmacro %}

@@ -1,5 +1,10 @@
 {#- An exact amount without zeros at the end of its decimals, so that equal amounts look equal. -#}
 {% macro plain_amount(amount) -%}
+    {{ adapter.dispatch('plain_amount', 'recall')(amount) }}
+{%- endmacro %}
+
+
+{% macro postgres__plain_amount(amount) -%}
     trim_scale({{ amount }})
 {%- endmacro %}
 

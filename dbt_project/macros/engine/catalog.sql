@@ -11,6 +11,11 @@
         in the contract), is_not_null (in the table).
 -#}
 {% macro compare_columns(relation, columns) %}
+    {{ return(adapter.dispatch('compare_columns', 'recall')(relation, columns)) }}
+{% endmacro %}
+
+
+{% macro postgres__compare_columns(relation, columns) %}
     {% set comparison %}
         with
 
@@ -75,6 +80,11 @@
 
 {#- The columns of a table's primary key in the database, in their order; none if it has no key. -#}
 {% macro primary_key_of(relation) %}
+    {{ return(adapter.dispatch('primary_key_of', 'recall')(relation)) }}
+{% endmacro %}
+
+
+{% macro postgres__primary_key_of(relation) %}
     {% set query %}
         select cast(attribute.attname as text) as column_name
         from pg_catalog.pg_constraint as con
@@ -92,6 +102,11 @@
 
 {#- Refreshes the planner's statistics of a relation; a delta does it before it is joined. -#}
 {% macro analyze(relation) -%}
+    {{ adapter.dispatch('analyze', 'recall')(relation) }}
+{%- endmacro %}
+
+
+{% macro postgres__analyze(relation) -%}
     analyze {{ relation }}
 {%- endmacro %}
 
@@ -102,6 +117,11 @@
     obstacle and the views that stand on it ('refuse').
 -#}
 {% macro create_or_replace_view(relation, sql, on_incompatible_change) -%}
+    {{ adapter.dispatch('create_or_replace_view', 'recall')(relation, sql, on_incompatible_change) }}
+{%- endmacro %}
+
+
+{% macro postgres__create_or_replace_view(relation, sql, on_incompatible_change) -%}
     do $recall$
     begin
         create or replace view {{ relation }} as
@@ -136,3 +156,16 @@
     end
     $recall$
 {%- endmacro %}
+
+
+{#- Publication moves rows of many tables in one transaction, which of the engines only PostgreSQL can. -#}
+{% macro default__compare_columns(relation, columns) %}
+    {{ exceptions.raise_compiler_error(
+        relation ~ ' is published, and that needs PostgreSQL: on this engine select from its delta (the models int_..__delta).'
+    ) }}
+{% endmacro %}
+
+
+{% macro default__primary_key_of(relation) %}
+    {{ return([]) }}
+{% endmacro %}

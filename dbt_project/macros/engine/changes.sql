@@ -42,6 +42,11 @@
         instant: The instant's column, so that the index can begin there.
 -#}
 {% macro rows_of_changed_users(view, date=none, instant=none) -%}
+    {{ adapter.dispatch('rows_of_changed_users', 'recall')(view, date, instant) }}
+{%- endmacro %}
+
+
+{% macro postgres__rows_of_changed_users(view, date, instant) -%}
     {%- set sources = ref('int_users__changed_sources') -%}
     {%- if is_full_rebuild() -%}
         {{ view }}
@@ -79,6 +84,11 @@
         orders: A relation or the name of a common table expression with one row per order_id.
 -#}
 {% macro rows_of_orders(view, orders) -%}
+    {{ adapter.dispatch('rows_of_orders', 'recall')(view, orders) }}
+{%- endmacro %}
+
+
+{% macro postgres__rows_of_orders(view, orders) -%}
     {%- if is_full_rebuild() -%}
         {{ view }}
     {%- else -%}

@@ -3,5 +3,10 @@
     SHA-256. The same on every engine and machine, so a draw never depends on where it was made.
 -#}
 {% macro hash_number(text) -%}
+    {{ adapter.dispatch('hash_number', 'recall')(text) }}
+{%- endmacro %}
+
+
+{% macro postgres__hash_number(text) -%}
     cast(cast('x' || substr({{ hash_text(text) }}, 1, 8) as bit(32)) as bigint)
 {%- endmacro %}

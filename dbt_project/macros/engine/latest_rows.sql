@@ -12,6 +12,11 @@
         condition: Which rows take part, as SQL.
 -#}
 {% macro latest_rows(relation, key, latest_by, columns, condition) -%}
+    {{ adapter.dispatch('latest_rows', 'recall')(relation, key, latest_by, columns, condition) }}
+{%- endmacro %}
+
+
+{% macro postgres__latest_rows(relation, key, latest_by, columns, condition) -%}
     (
         select distinct on ({{ key }}) {{ key }}, {{ columns | join(', ') }}
         from {{ relation }}

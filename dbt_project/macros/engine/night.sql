@@ -74,13 +74,13 @@
 
 {#- The set of definitions in force tonight, as a text literal. -#}
 {% macro definitions_version() -%}
-    cast('{{ night()['definitions_version'] }}' as text)
+    cast('{{ night()['definitions_version'] }}' as {{ dbt.type_string() }})
 {%- endmacro %}
 
 
 {#- The workspace's currency, as a text literal. -#}
 {% macro currency_code() -%}
-    cast('{{ night()['currency_code'] }}' as text)
+    cast('{{ night()['currency_code'] }}' as {{ dbt.type_string() }})
 {%- endmacro %}
 
 

@@ -7,6 +7,11 @@
         users: A relation with one row per source_user_id.
 -#}
 {% macro rows_of_users(view, users) -%}
+    {{ adapter.dispatch('rows_of_users', 'recall')(view, users) }}
+{%- endmacro %}
+
+
+{% macro postgres__rows_of_users(view, users) -%}
     {%- if is_full_rebuild() -%}
         {{ view }}
     {%- else -%}

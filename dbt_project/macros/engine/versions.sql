@@ -13,6 +13,11 @@
         columns: The columns to read besides the key and updated_at.
 -#}
 {% macro visible_rows(table, key, columns) -%}
+    {{ adapter.dispatch('visible_rows', 'recall')(table, key, columns) }}
+{%- endmacro %}
+
+
+{% macro postgres__visible_rows(table, key, columns) -%}
     {%- set current = source('raw', table) -%}
     {%- set versions = source('raw', table ~ '_versions') -%}
     {%- set names = key + columns -%}

@@ -87,7 +87,7 @@
 {% macro no_rows(node) -%}
     select
     {%- for column in node.columns.values() %}
-        cast(null as {{ column.data_type }}) as {{ column.name }}{{ ',' if not loop.last }}
+        cast(null as {{ contract_type(column.data_type) }}) as {{ column.name }}{{ ',' if not loop.last }}
     {%- endfor %}
     where false
 {%- endmacro %}

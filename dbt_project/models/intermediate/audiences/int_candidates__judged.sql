@@ -140,7 +140,7 @@ earlier_touches as (
         campaign_id,
         step_number,
         person_id,
-        cast(null as text) as contact_id,
+        cast(null as {{ dbt.type_string() }}) as contact_id,
         selected_date
     from {{ source('ledger', 'entries') }}
     where

@@ -51,7 +51,7 @@ final as (
         offer_code,
         is_global_holdout,
         is_campaign_holdout,
-        cast(null as numeric) as expected_profit_amount
+        cast(null as {{ numeric_type() }}) as expected_profit_amount
     from judged
     where reason_code is null
 

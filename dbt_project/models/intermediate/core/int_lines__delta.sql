@@ -36,13 +36,13 @@ final as (
     select
         'any' as line_id,
         'All activity' as line_name,
-        cast(null as text) as frequency_class,
-        cast(null as text) as key_behaviour,
+        cast(null as {{ dbt.type_string() }}) as frequency_class,
+        cast(null as {{ dbt.type_string() }}) as key_behaviour,
         cast(null as integer) as lapse_days,
         cast(null as integer) as returned_days,
         cast(null as integer) as decline_days,
         cast(null as integer) as mature_order_days,
-        cast(null as numeric) as margin_rate,
+        cast(null as {{ numeric_type() }}) as margin_rate,
         true as is_reserved
 
 )

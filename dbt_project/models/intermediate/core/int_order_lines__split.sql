@@ -121,7 +121,7 @@ shares as (
         cost_amount,
         case
             when sum(weight) over (partition by order_id) = 0
-                then cast(1 as numeric) / count(*) over (partition by order_id)
+                then cast(1 as {{ numeric_type() }}) / count(*) over (partition by order_id)
             else weight / sum(weight) over (partition by order_id)
         end as share,
         row_number() over (partition by order_id order by line_id) as line_number

@@ -14,8 +14,8 @@ activities as (
         action_count,
         0 as order_count,
         0 as feedback_count,
-        cast(0 as numeric) as net_amount,
-        cast(0 as numeric) as contribution_amount,
+        cast(0 as {{ numeric_type() }}) as net_amount,
+        cast(0 as {{ numeric_type() }}) as contribution_amount,
         funnel_step_number
     from {{ ref('int_visit_days__lined') }}
 
@@ -44,8 +44,8 @@ activities as (
         0 as action_count,
         0 as order_count,
         feedback_count,
-        cast(0 as numeric) as net_amount,
-        cast(0 as numeric) as contribution_amount,
+        cast(0 as {{ numeric_type() }}) as net_amount,
+        cast(0 as {{ numeric_type() }}) as contribution_amount,
         0 as funnel_step_number
     from {{ ref('int_feedback_days__lined') }}
 

@@ -128,6 +128,6 @@ select
     cast(user_count as integer) as user_count,
     case
         when user_count_before > 0
-            then round(cast(user_count_before - user_count as numeric) / user_count_before, 6)
+            then round(cast(user_count_before - user_count as {{ numeric_type() }}) / user_count_before, 6)
     end as drop_rate
 from final

@@ -42,7 +42,7 @@ changes as (
         acquisition_channel,
         sum(weight) as new_count,
         0 as active_30d_count,
-        cast(0 as numeric) as contribution_amount
+        cast(0 as {{ numeric_type() }}) as contribution_amount
     from members
     group by
         cohort_date,

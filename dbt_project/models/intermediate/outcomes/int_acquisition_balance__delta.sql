@@ -86,7 +86,7 @@ select
     {{ plain_amount('acquisition_costs.cost_amount') }} as new_cost_amount,
     round(acquisition_costs.cost_amount / nullif(new_customers.new_count, 0), 2) as new_cost_per_customer_amount,
     {{ plain_amount('coalesce(new_customers.contribution_amount, 0)') }} as new_contribution_amount,
-    round(cast(new_customers.active_30d_count as numeric) / nullif(new_customers.matured_count, 0), 6)
+    round(cast(new_customers.active_30d_count as {{ numeric_type() }}) / nullif(new_customers.matured_count, 0), 6)
         as new_retention_rate_30d,
     coalesce(recalled_months.recalled_count, 0) as recalled_count,
     coalesce(recalled_months.immature_count, 0) as immature_count,

@@ -75,8 +75,8 @@ compared as (
         treated.segment_code,
         treated.window_days,
         treated.metric_code,
-        cast(treated.matured_count as numeric) as treated_count,
-        cast(coalesce(control.matured_count, 0) as numeric) as control_count,
+        cast(treated.matured_count as {{ numeric_type() }}) as treated_count,
+        cast(coalesce(control.matured_count, 0) as {{ numeric_type() }}) as control_count,
         treated.immature_count + coalesce(control.immature_count, 0) as immature_count,
         coalesce(mixed_counts.touched_as_both_count, 0) as touched_as_both_count,
         treated.metric_mean as treated_mean,
@@ -193,7 +193,7 @@ final as (
         is_estimable,
         not_estimable_reason,
         (is_estimable and is_small) as is_approximate,
-        cast(null as numeric) as mismatch_p
+        cast(null as {{ numeric_type() }}) as mismatch_p
     from widths
 
 )

@@ -112,10 +112,10 @@ final as (
         user_id as person_id,
         user_id,
         arm_code,
-        cast(null as text) as variant_code,
+        cast(null as {{ dbt.type_string() }}) as variant_code,
         is_control,
         channel,
-        cast(null as text) as offer_code,
+        cast(null as {{ dbt.type_string() }}) as offer_code,
         touched_at as assigned_at,
         touched_date as assigned_date,
         true as is_imported

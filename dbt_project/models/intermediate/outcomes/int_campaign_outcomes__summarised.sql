@@ -73,7 +73,7 @@ segment_values as (
                 when 'order_count' then outcomes.order_count
                 when 'net_amount' then outcomes.net_amount
                 when 'contribution_amount' then outcomes.contribution_amount
-            end as numeric
+            end as {{ numeric_type() }}
         ) as metric_value
     from outcomes
     cross join segments

@@ -149,7 +149,7 @@ select
     case when sum(matured_count) > 0 and sum(unknown_cost_count) = 0 then {{ plain_amount('sum(cost_amount)') }} end
         as cost_amount,
     case when sum(matured_count) > 0 then {{ plain_amount('sum(contribution_amount)') }} end as contribution_amount,
-    round(cast(sum(active_count) as numeric) / nullif(sum(followed_count), 0), 6) as retention_rate_30d,
+    round(cast(sum(active_count) as {{ numeric_type() }}) / nullif(sum(followed_count), 0), 6) as retention_rate_30d,
     case when sum(matured_count) > 0 then min(not_estimable_reason) else 'no window has ended' end
         as not_estimable_reason
 from caused

@@ -195,7 +195,7 @@ final as (
         aimed_episodes.line_id,
         aimed_episodes.last_key_date,
         aimed_episodes.layer_code,
-        cast(null as text) as reason_code,
+        cast(null as {{ dbt.type_string() }}) as reason_code,
         entries.assigned_at,
         entries.assigned_date,
         windows.window_days,

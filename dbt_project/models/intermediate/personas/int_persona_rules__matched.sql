@@ -59,7 +59,7 @@ conditions as (
                 when 'average_order_amount' then measures.average_order_amount
                 when 'customer_days' then measures.customer_days
                 when 'age_years' then measures.age_years
-            end as numeric
+            end as {{ numeric_type() }}
         ) as measure
     from measures
     cross join rules

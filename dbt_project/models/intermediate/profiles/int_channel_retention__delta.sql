@@ -48,8 +48,8 @@ rates as (
         month,
         acquisition_channel,
         user_count,
-        cast(retained_count as numeric) / user_count as retention_rate,
-        sum(cast(retained_count as numeric)) over (partition by month)
+        cast(retained_count as {{ numeric_type() }}) / user_count as retention_rate,
+        sum(cast(retained_count as {{ numeric_type() }})) over (partition by month)
         / sum(user_count) over (partition by month) as all_retention_rate
     from channel_sums
 

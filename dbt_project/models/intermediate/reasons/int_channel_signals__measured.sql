@@ -51,7 +51,7 @@ select
     episodes.line_id,
     episodes.last_key_date,
     'channel_user_count' as signal_code,
-    cast(channels.user_count as numeric) as signal_value,
+    cast(channels.user_count as {{ numeric_type() }}) as signal_value,
     {{ json_number('channel_user_count', 'channels.user_count') }} as members
 from episodes
 inner join channels

@@ -121,8 +121,8 @@ select
     measured.line_id,
     measured.last_key_date,
     measured.signal_code,
-    cast(measured.signal_value as numeric) as signal_value,
-    '"' || measured.signal_code || '": ' || cast(measured.signal_value as text)
+    cast(measured.signal_value as {{ numeric_type() }}) as signal_value,
+    '"' || measured.signal_code || '": ' || cast(measured.signal_value as {{ dbt.type_string() }})
     || ', "' || measured.signal_code || '_feedback_ids": ' || {{ json_list('episode_feedback.feedback_id') }} as members
 from measured
 inner join episode_feedback

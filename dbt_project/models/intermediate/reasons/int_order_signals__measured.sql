@@ -49,7 +49,7 @@ order_counts as (
         line_id,
         last_key_date,
         'order_count' as signal_code,
-        cast(order_count as numeric) as signal_value,
+        cast(order_count as {{ numeric_type() }}) as signal_value,
         {{ json_number('order_count', 'order_count') }}
         || ', ' || {{ json_date('last_order_date', 'last_order_date') }} as members
     from episodes
@@ -63,7 +63,7 @@ discount_rates as (
         episodes.line_id,
         episodes.last_key_date,
         'discounted_order_rate' as signal_code,
-        cast(sum(case when orders.is_discounted then 1 else 0 end) as numeric) / count(*) as signal_value,
+        cast(sum(case when orders.is_discounted then 1 else 0 end) as {{ numeric_type() }}) / count(*) as signal_value,
         {{ json_number('window_order_count', 'count(*)') }}
         || ', ' || {{ json_number(
             'discounted_order_count', 'sum(case when orders.is_discounted then 1 else 0 end)'

@@ -77,7 +77,7 @@ select
     episodes.line_id,
     episodes.last_key_date,
     'refund_count' as signal_code,
-    cast(count(*) as numeric) as signal_value,
+    cast(count(*) as {{ numeric_type() }}) as signal_value,
     {{ json_number('refund_count', 'count(*)') }}
     || ', ' || {{ json_ids('refund_ids', 'line_refunds.refund_id') }} as members
 from episodes

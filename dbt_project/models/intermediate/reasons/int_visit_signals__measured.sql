@@ -76,7 +76,7 @@ select
     line_id,
     last_key_date,
     'visit_fall_rate' as signal_code,
-    1 - cast(recent_visit_count as numeric) / earlier_visit_count as signal_value,
+    1 - cast(recent_visit_count as {{ numeric_type() }}) / earlier_visit_count as signal_value,
     {{ json_number('recent_visit_count', 'recent_visit_count') }}
     || ', ' || {{ json_number('earlier_visit_count', 'earlier_visit_count') }} as members
 from visit_sums

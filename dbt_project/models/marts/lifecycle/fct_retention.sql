@@ -79,5 +79,5 @@ select
     day_number,
     cohort_count,
     retained_count,
-    round(cast(retained_count as numeric) / cohort_count, 6) as retention_rate
+    round(cast(retained_count as {{ numeric_type() }}) / cohort_count, 6) as retention_rate
 from final
