@@ -83,6 +83,7 @@ def _load() -> dict[str, Any]:
         "var": lambda name, default="": default,
         "target": SimpleNamespace(schema="public", name="lint", type="postgres"),
         "caller": None,
+        "env_var": lambda name, default="": default,
         "adapter": SimpleNamespace(dispatch=dispatch),
         "dbt": dbt,
         **dict.fromkeys(("api", "config", "exceptions", "graph", "load_result", "log", "model", "modules"), nothing),

@@ -471,7 +471,7 @@
     {% endif %}
     {% set query %}
         select coalesce(min(load_id) > {{ previous_load_id() }}, false) as is_first
-        from control.files
+        from {{ control_schema() }}.files
         where table_name = 'users' and state in ('loaded', 'replaced')
     {% endset %}
     {{ return(run_query(query).rows[0]['is_first']) }}

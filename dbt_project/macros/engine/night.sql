@@ -26,7 +26,7 @@
     {% if model is defined and '_night' in model %}
         {{ return(model['_night']) }}
     {% endif %}
-    {% set rows = run_query('select * from control.night').rows %}
+    {% set rows = run_query('select * from ' ~ control_schema() ~ '.night').rows %}
     {% if rows | length == 0 %}
         {{ exceptions.raise_compiler_error(
             'No night is under way: control.night is empty. Build with `recall nightly --as-of <date>`.'
@@ -86,7 +86,7 @@
 
 {#- The statement that makes the night's build the one that the public tables serve. -#}
 {% macro mark_published() -%}
-    update control.builds
+    update {{ control_schema() }}.builds
     set
         state = 'published',
         published_at = clock_timestamp()
@@ -108,7 +108,7 @@
         select distinct on (node_name)
             node_name,
             status
-        from control.node_results
+        from {{ control_schema() }}.node_results
         where build_id = {{ build_id() }}
         order by node_name asc, finished_at desc
 

@@ -108,6 +108,6 @@
 
 {#- Whether a users table was delivered, so that it says who is known: true or false in Jinja. -#}
 {% macro users_are_delivered() %}
-    {% set delivered = "select 1 from control.files where table_name = 'users' and state = 'loaded' limit 1" %}
+    {% set delivered = "select 1 from " ~ control_schema() ~ ".files where table_name = 'users' and state = 'loaded' limit 1" %}
     {{ return(execute and run_query(delivered).rows | length > 0) }}
 {% endmacro %}

@@ -51,11 +51,19 @@ def nightly(
     as_of: AsOf = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild every user.")] = False,
     export_too: Annotated[
-        bool, typer.Option("--export/--no-export", help="Send what the night selected, or stop before that.")
-    ] = True,
+        bool | None, typer.Option("--export/--no-export", help="Send what the night selected, or stop before that.")
+    ] = None,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Build a past day apart, in schemas scratch_*; nothing is loaded or sent.")
+    ] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="With --scratch: drop what was built apart.")] = False,
 ) -> None:
     """Run the night: load, build, gates, export, report; by default for the last complete business day."""
+    if scratch or drop:
+        _run_scratch(as_of, scratch=scratch, drop=drop, other=full_refresh or export_too is not None)
+        return
     day = as_of or last_complete_day(load_workspace())
+    export_too = export_too is not False
     dag_ids = foreground.CHAIN if export_too else foreground.CHAIN[:2]
     results = run_chain(day, dag_ids=dag_ids, conf={"full_refresh": full_refresh})
     show_load(results)
@@ -125,6 +133,38 @@ def run_chain(
     with interruptible():
         ensure_database(home, progress)
         return foreground.run_chain(as_of_date, dag_ids=dag_ids, conf=conf, progress=progress, home=home)
+
+
+def _run_scratch(as_of: date | None, *, scratch: bool, drop: bool, other: bool) -> None:
+    """Builds a past day apart and says how to read it, or drops what was built apart.
+
+    Args:
+        as_of: The day.
+        scratch: Whether --scratch was given.
+        drop: Whether --drop was given.
+        other: Whether an option was given that has no meaning for a scratch build.
+    """
+    from recall.hooks.scratch import build_scratch, drop_scratch
+
+    if not scratch:
+        raise UsageError("--drop drops what --scratch built", next_command="recall nightly --scratch --drop")
+    if other:
+        raise UsageError("a scratch build is always a whole one and never sent: leave out --full-refresh and --export")
+    workspace = load_workspace()
+    home = current_home()
+    progress = RichProgress()
+    with interruptible():
+        ensure_database(home, progress)
+        if drop:
+            output().print(f"{drop_scratch()} tables and views of the scratch build dropped.")
+            return
+        day = require_date(as_of, "recall nightly --as-of 2026-01-31 --scratch")
+        built = build_scratch(workspace, day, progress=progress)
+    output().print(f"{day} stands apart, as if it were that night; what is served was not touched:")
+    for schema, name in built.tables:
+        output().print(f"  {schema}.{name}")
+    example = next(f"{schema}.{name}" for schema, name in built.tables)
+    show_next(f'recall sql "select * from {example} limit 10"', "recall nightly --scratch --drop")
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from psycopg import sql
+
 from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
 from recall.warehouse import connection
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 Layer = Literal["staging", "intermediate", "marts", "outcomes", "calibration", "audiences"]
 """The layers of the warehouse, each the name of a selector in dbt_project/selectors.yml."""
+
+SCRATCH_PREFIX = "scratch_"
+"""What the names of all schemas of a scratch build begin with."""
 
 DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 GOOD_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
@@ -67,11 +72,12 @@ class NodeResult:
         return self.status in GOOD_STATUSES
 
 
-def build_layer(layer: Layer, *, on_node_done: OnNodeDone | None = None) -> list[NodeResult]:
+def build_layer(layer: Layer, *, prefix: str = "", on_node_done: OnNodeDone | None = None) -> list[NodeResult]:
     """Builds and tests every node of one layer and records each result in control.node_results.
 
     Args:
         layer: The selector to build.
+        prefix: Empty for what is served, SCRATCH_PREFIX for a scratch build.
         on_node_done: Called after each node with the nodes done and the nodes in all.
 
     Returns:
@@ -79,17 +85,20 @@ def build_layer(layer: Layer, *, on_node_done: OnNodeDone | None = None) -> list
 
     Raises:
         RecallError: A model or a test failed; its message names the first of them, how many rows failed and the
-            command that shows the rest. Mend the cause and run the same night again.
+            command that shows the rest. Mend the cause and run the same night again. Audiences of a scratch build are
+            refused always: nothing of it may ever be sent.
     """
+    _refuse_scratch_audiences(layer, prefix)
     home = current_home()
     nodes, failure = _invoke(
         ["build", "--selector", layer],
         home=home,
         role="transformer",
+        prefix=prefix,
         on_node_done=on_node_done,
     )
     results = [_node_result(layer, node) for node in nodes]
-    _record(results)
+    _record(results, prefix)
     if failure is not None and not any(not result.is_good for result in results):
         raise _invocation_error(f"building layer {layer}", failure)
     if not results:
@@ -103,21 +112,24 @@ def build_layer(layer: Layer, *, on_node_done: OnNodeDone | None = None) -> list
     return results
 
 
-def run_operation(name: str, args: Mapping[str, Any] | None = None) -> None:
+def run_operation(name: str, args: Mapping[str, Any] | None = None, *, prefix: str = "") -> None:
     """Runs a macro of the project by `dbt run-operation`.
 
     Args:
         name: The macro.
         args: Its arguments, by name.
+        prefix: Empty for what is served, SCRATCH_PREFIX for a scratch build.
 
     Raises:
         RecallError: The macro failed; nothing it had not committed stays.
     """
+    _refuse_scratch_audiences((args or {}).get("layer"), prefix)
     errors: list[str] = []
     nodes, failure = _invoke(
         ["run-operation", name, "--args", json.dumps(dict(args or {}))],
         home=current_home(),
         role="transformer",
+        prefix=prefix,
         operation_errors=errors,
     )
     if errors:
@@ -158,11 +170,18 @@ def scrub(message: str, *, names_are_quoted: bool = True) -> str:
     return re.sub(r"((?:out of range|malformed [\w ]+ literal)[\w ]*: )\".*?\"", r'\1"..."', text)
 
 
+def _refuse_scratch_audiences(layer: str | None, prefix: str) -> None:
+    """Lets no scratch build select anybody."""
+    if prefix and layer == "audiences":
+        raise RecallError("a scratch build selects nobody: audiences are built for the served day only")
+
+
 def _invoke(
     arguments: Sequence[str],
     *,
     home: Home,
     role: connection.Role,
+    prefix: str = "",
     on_node_done: OnNodeDone | None = None,
     operation_errors: list[str] | None = None,
 ) -> tuple[list[Any], BaseException | None]:
@@ -189,7 +208,7 @@ def _invoke(
     global_arguments = [
         "--project-dir", str(DBT_PROJECT_DIR),
         "--profiles-dir", str(DBT_PROJECT_DIR),
-        "--target-path", str(home.dbt_target_dir),
+        "--target-path", str(home.dbt_target_dir / prefix),
         "--log-path", str(home.logs_dir),
     ]  # fmt: skip
     switches = [
@@ -201,7 +220,7 @@ def _invoke(
         "--no-print",
         "--no-write-json",
     ]  # fmt: skip
-    with _one_invocation_at_a_time, _database_environment(role, home) as key:
+    with _one_invocation_at_a_time, _database_environment(role, home, prefix) as key:
         manifest = _parsed_manifests.get(key)
         if manifest is None:
             parsed = dbtRunner(callbacks=[on_event]).invoke([*switches, "parse", *global_arguments])
@@ -238,7 +257,7 @@ def _forget_compilation(manifest: Manifest) -> None:
 
 
 @contextmanager
-def _database_environment(role: connection.Role, home: Home) -> Iterator[tuple[str, ...]]:
+def _database_environment(role: connection.Role, home: Home, prefix: str) -> Iterator[tuple[str, ...]]:
     """Sets the variables that profiles.yml reads, and puts back what was there.
 
     Yields:
@@ -251,12 +270,13 @@ def _database_environment(role: connection.Role, home: Home) -> Iterator[tuple[s
         "RECALL_PG_USER": unquote(url.username or ""),
         "RECALL_PG_PASSWORD": unquote(url.password or ""),
         "RECALL_PG_DATABASE": unquote(url.path.lstrip("/")),
+        "RECALL_SCHEMA_PREFIX": prefix,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
-        yield (str(DBT_PROJECT_DIR), *(values[f"RECALL_PG_{name}"] for name in _DATABASE_ARGUMENTS))
+        yield (str(DBT_PROJECT_DIR), prefix, *(values[f"RECALL_PG_{name}"] for name in _DATABASE_ARGUMENTS))
     finally:
         for name, value in before.items():
             if value is None:
@@ -282,13 +302,16 @@ def _node_result(layer: str, node: Any) -> NodeResult:
     )
 
 
-def _record(results: Sequence[NodeResult]) -> None:
-    """Writes the results under the build that control.night names."""
+def _record(results: Sequence[NodeResult], prefix: str = "") -> None:
+    """Writes the results under the build that the control schema's night names."""
+    control = sql.Identifier(f"{prefix}control")
     with connection.connect("transformer") as database, database.cursor() as cursor:
         cursor.executemany(
-            "insert into control.node_results"
-            " (build_id, layer, node_name, resource_type, status, row_count, seconds, message, finished_at)"
-            " select night.build_id, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() from control.night as night",
+            sql.SQL(
+                "insert into {0}.node_results"
+                " (build_id, layer, node_name, resource_type, status, row_count, seconds, message, finished_at)"
+                " select night.build_id, %s, %s, %s, %s, %s, %s, %s, clock_timestamp() from {0}.night as night"
+            ).format(control),
             [(r.layer, r.node_name, r.resource_type, r.status, r.row_count, r.seconds, r.message) for r in results],
         )
 

@@ -68,7 +68,15 @@ def code_version(project: Path = DBT_PROJECT) -> str:
     return digest.hexdigest()[:16]
 
 
-def _definitions_version(connection: psycopg.Connection) -> str:
+def definitions_version(connection: psycopg.Connection) -> str:
+    """Returns the version of the definitions that were loaded last.
+
+    Args:
+        connection: As transformer.
+
+    Raises:
+        RecallError: No definitions were loaded yet.
+    """
     row = connection.execute("select definitions_version from definitions.versions where is_current").fetchone()
     if row is None:
         raise RecallError("no definitions were loaded yet", next_command="recall load")
@@ -118,10 +126,11 @@ def prepare_night(workspace: Workspace, as_of_date: date, full_refresh: bool = F
         served_date: date | None = served[0] if served else None
         if served_date is not None and as_of_date < served_date:
             raise GateBlocked(
-                f"the marts serve {served_date}; a build for {as_of_date} would let yesterday overwrite today",
-                next_command=f"recall nightly --as-of {served_date}",
+                f"the marts serve {served_date}; a build for {as_of_date} would let yesterday overwrite today."
+                " A past day is built apart, in schemas of its own",
+                next_command=f"recall nightly --as-of {as_of_date} --scratch",
             )
-        definitions = _definitions_version(connection)
+        definitions = definitions_version(connection)
         load_id = connection.execute("select coalesce(max(load_id), 0) from control.loads").fetchone()
         is_full = (
             served is None
