@@ -98,7 +98,7 @@ def offences_of_text(text: str) -> Iterator[tuple[int, str, str]]:
         for found in re.finditer(pattern, found_in, re.IGNORECASE):
             if not any(each.start() <= found.start() < each.end() for each in expressions):
                 yield line_of(found.start()), found[0].strip(), instead
-    for found in re.finditer(r"\b([a-z_][a-z0-9_]*)\s*\(", plain, re.IGNORECASE):
+    for found in re.finditer(r"\b([a-z_][a-z0-9_]*) ?\(", plain, re.IGNORECASE):
         name = found[1].lower()
         # `as words (a, b)` and `words (a, b) as (select ...)` name columns.
         before = plain[: found.start()].rstrip().lower()

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest.mock import patch
 
+from recall.hooks.dbt import _forget_compilation
+
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
 Engine = Literal["postgres", "spark"]
@@ -54,6 +56,11 @@ class World:
             return [{"is_first": self.has_users}]
         if query.strip().startswith("select 1 from control.files where table_name = 'users'"):
             return [{"one": 1}] if self.has_users else []
+        if "definitions.funnel_steps" in query and "step_number desc" in query:
+            return [
+                {"step_number": 2, "action": "view", "object_type": "product"},
+                {"step_number": 1, "action": None, "object_type": None},
+            ]
         raise AssertionError(f"a model asks the warehouse while it is rendered, and nothing here answers: {query}")
 
 
@@ -61,41 +68,64 @@ FULL_REBUILD = World(is_full_rebuild=True, has_users=False)
 DELTA_NIGHT = World(is_full_rebuild=False, has_users=True)
 
 
+def parse(engine: Engine, target_dir: Path, *, project: Path = PROJECT) -> Any:
+    """Parses the project for an engine.
+
+    Args:
+        engine: A target of profiles.yml.
+        target_dir: An empty folder for dbt's own files.
+        project: The dbt project.
+
+    Returns:
+        dbt's Manifest.
+    """
+    with _stand_in(engine, FULL_REBUILD):
+        return _invoke(["parse", "--no-partial-parse"], engine, target_dir, project, manifest=None).result
+
+
 def render(
-    engine: Engine, world: World, target_dir: Path, *, project: Path = PROJECT
+    engine: Engine, world: World, manifest: Any, target_dir: Path, *, project: Path = PROJECT
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Compiles every model and data test.
 
     Args:
         engine: A target of profiles.yml.
         world: What the macros are told.
-        target_dir: An empty folder for dbt's own files.
+        manifest: The project as it was parsed for that engine.
+        target_dir: A folder for dbt's own files.
         project: The dbt project.
 
     Returns:
         The SQL by node name, and the messages of the nodes that could not be compiled, by node name.
     """
-    from dbt.cli.main import dbtRunner
-
+    _forget_compilation(manifest)
     with _stand_in(engine, world):
-        outcome = dbtRunner().invoke(
-            [
-                "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-version-check",
-                "--no-partial-parse", "--no-write-json", "--no-populate-cache",
-                "compile", "--threads", "1", "--target", engine,
-                "--project-dir", str(project), "--profiles-dir", str(project),
-                "--target-path", str(target_dir), "--log-path", str(target_dir),
-            ]
-        )  # fmt: skip
-    if outcome.exception is not None:
-        raise outcome.exception
+        outcome = _invoke(["compile", "--threads", "1"], engine, target_dir, project, manifest=manifest)
     rendered, failures = {}, {}
-    for result in outcome.result.results:  # type: ignore[union-attr]  # a compilation has results
+    for result in outcome.result.results:
         if str(result.status) == "success":
             rendered[result.node.name] = result.node.compiled_code or ""
         else:
             failures[result.node.name] = str(result.message)
     return rendered, failures
+
+
+def _invoke(command: list[str], engine: Engine, target_dir: Path, project: Path, *, manifest: Any) -> Any:
+    """Runs dbt in this process."""
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner(manifest=manifest).invoke(
+        [
+            "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-version-check", "--no-write-json",
+            "--no-populate-cache",
+            *command,
+            "--target", engine, "--project-dir", str(project), "--profiles-dir", str(project),
+            "--target-path", str(target_dir), "--log-path", str(target_dir),
+        ]
+    )  # fmt: skip
+    if outcome.exception is not None:
+        raise outcome.exception
+    return outcome
 
 
 @contextmanager

@@ -26,13 +26,13 @@
         when
             max(case when {{ at_risk_count }} > 0 and {{ returned_count }} = {{ at_risk_count }} then 1 else 0 end)
                 over ({{ over }})
-            = 1 then cast(0 as numeric)
+            = 1 then cast(0 as {{ numeric_type() }})
         else
             exp(sum(
                 case
                     when {{ returned_count }} > 0 and {{ returned_count }} < {{ at_risk_count }}
                         then ln(1.0 * ({{ at_risk_count }} - {{ returned_count }}) / {{ at_risk_count }})
-                    else cast(0 as numeric)
+                    else cast(0 as {{ numeric_type() }})
                 end
             ) over ({{ over }}))
     end

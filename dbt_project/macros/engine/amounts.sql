@@ -11,5 +11,5 @@
 
 {#- A whole number rounded to its two leading digits: 1,234 is 1,200. -#}
 {% macro leading_digits(number) -%}
-    round(cast({{ number }} as numeric), 2 - length(cast(cast({{ number }} as bigint) as text)))
+    round(cast({{ number }} as {{ numeric_type() }}), 2 - length({{ as_text('cast(' ~ number ~ ' as bigint)') }}))
 {%- endmacro %}

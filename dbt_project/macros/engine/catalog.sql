@@ -158,11 +158,27 @@
 {%- endmacro %}
 
 
-{#- Publication moves rows of many tables in one transaction, which of the engines only PostgreSQL can. -#}
-{% macro default__compare_columns(relation, columns) %}
+{#- Stops where a table would be published: of the engines only PostgreSQL moves rows of many tables at once. -#}
+{% macro require_publication() %}
+    {{ return(adapter.dispatch('require_publication', 'recall')()) }}
+{% endmacro %}
+
+
+{% macro postgres__require_publication() %}
+{% endmacro %}
+
+
+{% macro default__require_publication() %}
     {{ exceptions.raise_compiler_error(
-        relation ~ ' is published, and that needs PostgreSQL: on this engine select from its delta (the models int_..__delta).'
+        'Tables are published on PostgreSQL only (docs/decisions/0020): on ' ~ target.type ~ ' build the deltas, '
+        ~ 'the models int_..__delta.'
     ) }}
+{% endmacro %}
+
+
+{#- Only the publication asks, which has stopped by then; dbt looks for the name on every engine. -#}
+{% macro default__compare_columns(relation, columns) %}
+    {{ return([]) }}
 {% endmacro %}
 
 

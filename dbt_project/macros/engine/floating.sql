@@ -1,5 +1,10 @@
 {#- The type of numbers with 15 significant digits, for what is computed by logarithms and never stored. -#}
 {% macro type_double() -%}
+    {{ adapter.dispatch('type_double', 'recall')() }}
+{%- endmacro %}
+
+
+{% macro postgres__type_double() -%}
     double precision
 {%- endmacro %}
 

@@ -10,6 +10,7 @@
         layer: marts (with the state tables of the intermediate layer), outcomes, calibration or audiences.
 -#}
 {% macro publish(layer) %}
+    {% do require_publication() %}
     {% if layer not in ('marts', 'outcomes', 'calibration', 'audiences') %}
         {{ exceptions.raise_compiler_error('There is nothing to publish in layer ' ~ layer) }}
     {% endif %}

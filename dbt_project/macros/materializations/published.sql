@@ -43,6 +43,7 @@
     Which layer publishes it follows from its folder: see layer_of_published.
 -#}
 {% materialization published, default %}
+    {% do require_publication() %}
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing_relation = load_cached_relation(this) -%}
     {%- set columns = model.columns.values() | list -%}

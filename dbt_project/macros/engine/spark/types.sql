@@ -8,8 +8,14 @@
     {%- set spark_types = {
         'text': dbt.type_string(),
         'numeric': numeric_type(),
+        'double precision': 'double',
         'timestamptz': 'timestamp',
         'timestamp with time zone': 'timestamp',
     } -%}
     {{ spark_types.get(data_type, data_type) }}
+{%- endmacro %}
+
+
+{% macro spark__type_double() -%}
+    double
 {%- endmacro %}

@@ -127,11 +127,11 @@ select
     coalesce(
         gates.reason_code, case when survival_fits.line_id is null then 'no_fit_found' end
     ) as survival_reason_code,
-    cast(survival_fits.r as numeric) as survival_r,
-    cast(survival_fits.alpha_days as numeric) as survival_alpha_days,
-    cast(survival_fits.a as numeric) as survival_a,
-    cast(survival_fits.b as numeric) as survival_b,
-    cast(survival_fits.log_likelihood as numeric) as survival_log_likelihood
+    cast(survival_fits.r as {{ numeric_type() }}) as survival_r,
+    cast(survival_fits.alpha_days as {{ numeric_type() }}) as survival_alpha_days,
+    cast(survival_fits.a as {{ numeric_type() }}) as survival_a,
+    cast(survival_fits.b as {{ numeric_type() }}) as survival_b,
+    cast(survival_fits.log_likelihood as {{ numeric_type() }}) as survival_log_likelihood
 from lines
 cross join rules
 left join gaps

@@ -126,7 +126,7 @@ final as (
         days.returned_count,
         days.survival_rate,
         case
-            when days.survival_rate = 0 then cast(null as numeric)
+            when days.survival_rate = 0 then cast(null as {{ numeric_type() }})
             when later_days.survival_rate is not null then 1 - later_days.survival_rate / days.survival_rate
             when last_days.survival_rate = 0 then 1
         end as return_rate
