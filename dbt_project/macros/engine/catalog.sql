@@ -170,7 +170,7 @@
 
 {% macro default__require_publication() %}
     {{ exceptions.raise_compiler_error(
-        'Tables are published on PostgreSQL only (docs/decisions/0020): on ' ~ target.type ~ ' build the deltas, '
+        'Tables are published on PostgreSQL only (docs/decisions/0022): on ' ~ target.type ~ ' build the deltas, '
         ~ 'the models int_..__delta.'
     ) }}
 {% endmacro %}

@@ -87,8 +87,8 @@ compared as (
         treated.action_code,
         treated.user_count as treated_count,
         controls.user_count as control_count,
-        cast(treated.returned_count as numeric) / treated.user_count
-        - cast(controls.returned_count as numeric) / controls.user_count as lift
+        cast(treated.returned_count as {{ numeric_type() }}) / treated.user_count
+        - cast(controls.returned_count as {{ numeric_type() }}) / controls.user_count as lift
     from treated
     inner join controls
         on

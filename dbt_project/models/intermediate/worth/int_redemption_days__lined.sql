@@ -76,7 +76,7 @@ redemption_days as (
 
     select
         user_id,
-        cast(null as text) as line_id,
+        cast(null as {{ dbt.type_string() }}) as line_id,
         redeemed_date
     from redemptions
     where order_id is null
