@@ -1,6 +1,4 @@
 -- One row per line with a gap between key days: how many, and how long those are that have ended.
-{{ config(materialized='ephemeral') }}
-
 with
 
 gaps as (
