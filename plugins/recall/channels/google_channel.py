@@ -69,8 +69,9 @@ class GoogleDelivery(MessageDeliveryBase):
         self._audience = required(settings, AUDIENCE_VARIABLE, "the audience's number")
         if credentials is None:
             path = required(settings, CREDENTIALS_VARIABLE, "a service account's key file")
+            from_file: Any = service_account.Credentials.from_service_account_file
             try:
-                credentials = service_account.Credentials.from_service_account_file(path, scopes=[SCOPE])
+                credentials = from_file(path, scopes=[SCOPE])
             except (OSError, ValueError) as error:
                 raise UsageError(f"{CREDENTIALS_VARIABLE}: {type(error).__name__}") from None
         endpoint = settings.environment.get(ENDPOINT_VARIABLE, "").strip()

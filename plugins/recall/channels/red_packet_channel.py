@@ -166,7 +166,7 @@ def _xml(values: Mapping[str, str]) -> bytes:
     root = ElementTree.Element("xml")
     for name, value in values.items():
         ElementTree.SubElement(root, name).text = value
-    return ElementTree.tostring(root, encoding="utf-8")
+    return ElementTree.tostring(root, encoding="unicode").encode()
 
 
 def _values(body: bytes) -> dict[str, str]:
