@@ -70,6 +70,7 @@ def test_every_macro_of_postgresql_has_one_for_other_engines() -> None:
         ("select a from b where a ~ 'x'", "~"),
         ("select a from b inner join c using (a)", "using ("),
         ("select jsonb_build_object('a', {{ as_of_date() }}) from b", "jsonb_build_object()"),
+        ("select {{ plain_amount('cast(a as {{ numeric_type() }})') }} from b", "{{ within {{"),
         ("select date '2026-01-01' as a", "date '"),
     ],
 )

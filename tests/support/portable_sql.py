@@ -87,17 +87,15 @@ def offences_of_text(text: str) -> Iterator[tuple[int, str, str]]:
         return text.count("\n", 0, place) + 1
 
     with_jinja, plain = blanked(text, keep_jinja=True), blanked(text)
+    commentless = re.sub(r"\{#.*?#\}|--[^\n]*", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.DOTALL)
     expressions = list(re.finditer(r"\{\{.*?\}\}", with_jinja, re.DOTALL))
     for pattern, instead in FORBIDDEN.items():
-        if "'" in pattern:
-            found_in = re.sub(
-                r"\{#.*?#\}|--[^\n]*", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.DOTALL
-            )
-        else:
-            found_in = with_jinja
+        found_in = commentless if "'" in pattern else with_jinja
         for found in re.finditer(pattern, found_in, re.IGNORECASE):
             if not any(each.start() <= found.start() < each.end() for each in expressions):
                 yield line_of(found.start()), found[0].strip(), instead
+    for found in re.finditer(r"\{\{(?!\s*config\()(?:[^}]|\}(?!\}))*?\{\{", commentless):
+        yield line_of(found.end()), "{{ within {{", "' ~ macro() ~ '"
     for found in re.finditer(r"\b([a-z_][a-z0-9_]*) ?\(", plain, re.IGNORECASE):
         name = found[1].lower()
         # `as words (a, b)` and `words (a, b) as (select ...)` name columns.

@@ -146,9 +146,9 @@ select
     line_id,
     lapse_days,
     cast(gap_count as integer) as gap_count,
-    {{ plain_amount('cast(round(lapse_rate, 10) as {{ numeric_type() }})') }} as lapse_rate,
+    {{ plain_amount('cast(round(lapse_rate, 10) as ' ~ numeric_type() ~ ')') }} as lapse_rate,
     cast(after_return_gap_count as integer) as after_return_gap_count,
-    {{ plain_amount('cast(round(after_return_lapse_rate, 10) as {{ numeric_type() }})') }} as after_return_lapse_rate,
+    {{ plain_amount('cast(round(after_return_lapse_rate, 10) as ' ~ numeric_type() ~ ')') }} as after_return_lapse_rate,
     start_code,
     {{ plain_amount(
         "round(1 / case start_code when 'after_return' then after_return_lapse_rate when 'all' then lapse_rate end, 6)"
