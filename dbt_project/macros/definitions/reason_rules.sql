@@ -28,6 +28,12 @@
 {%- endmacro %}
 
 
+{#- Whether a day belongs to the customer's present lifetime: what came before a return was forgiven by it. -#}
+{% macro is_since_return(date, episodes) -%}
+    ({{ episodes }}.previous_returned_date is null or {{ date }} >= {{ episodes }}.previous_returned_date)
+{%- endmacro %}
+
+
 {#- The nine reasons with their order, which decides between equal scores: a select of reason_code, reason_order. -#}
 {% macro reasons_in_order() %}
     select

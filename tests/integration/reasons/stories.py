@@ -82,7 +82,7 @@ def first_delivery() -> Files:
         files.add("products", product_id=product_id, category=category, listed_at=at(listed))
     for valid_from, price in [("2026-01-01", "10.00"), ("2026-04-20", "11.50")]:
         files.add("product_prices", product_id="green tea", valid_from=valid_from, list_price=price)
-    for name in ("ann", "ben", "cid", "dot", "eve", "gil", "hal", "ida", "joe", "kim", "lou"):
+    for name in ("ann", "ben", "cid", "dot", "eve", "gil", "hal", "ida", "joe", "kim", "lou", "mia"):
         files.user(name)
     files.user("fay", channel="lottery")
 
@@ -146,6 +146,12 @@ def first_delivery() -> Files:
     files.order("lou-1", "2025-12-30")
     files.order("lou-2", "2026-04-10")
     files.feedback("lou-old", "2025-12-31", "complaint", "service", answered="2026-05-11")
+
+    # mia lapsed on 22 March, complained, got money back, and forgave all of it by buying again on 10 April.
+    files.order("mia-1", "2026-02-20")
+    files.feedback("mia-angry", "2026-03-25", "complaint", "service", answered="2026-03-30")
+    files.add("refunds", refund_id="r3", order_id="mia-1", refunded_at=at("2026-03-31"), amount="20")
+    files.order("mia-2", "2026-04-10")
     return files
 
 

@@ -198,8 +198,8 @@ def test_who_names_another_shop_in_a_survey_went_to_a_competitor(served: Served)
     assert served.first["hal"] == {"competitor": (Decimal("0.8"), True, evidence)}
 
 
-@pytest.mark.parametrize("user_id", ["ida", "kim", "lou"])
-def test_where_nothing_speaks_up_to_the_lapse_the_reason_is_unknown(served: Served, user_id: str) -> None:
+@pytest.mark.parametrize("user_id", ["ida", "kim", "lou", "mia"])
+def test_where_nothing_speaks_up_to_the_lapse_and_since_the_return_it_is_unknown(served: Served, user_id: str) -> None:
     assert served.first[user_id] == {"unknown": (Decimal("0.1"), True, {})}
 
 

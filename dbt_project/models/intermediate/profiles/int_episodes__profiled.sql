@@ -21,6 +21,21 @@ episodes as (
 
 ),
 
+numbered_episodes as (
+
+    select
+        user_id,
+        line_id,
+        episode_number,
+        last_key_date,
+        lapsed_date,
+        lag(returned_date) over (partition by user_id, line_id order by last_key_date) as previous_returned_date,
+        returned_date,
+        is_open
+    from episodes
+
+),
+
 users as (
 
     select
@@ -37,12 +52,13 @@ select
     episodes.episode_number,
     episodes.last_key_date,
     episodes.lapsed_date,
+    episodes.previous_returned_date,
     episodes.returned_date,
     episodes.is_open,
     profiled_users.is_changed,
     users.acquisition_channel,
     users.birth_date
-from episodes
+from numbered_episodes as episodes
 inner join {{ ref('int_users__profiled') }} as profiled_users
     on episodes.user_id = profiled_users.user_id
 left join users

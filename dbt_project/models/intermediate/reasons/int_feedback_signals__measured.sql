@@ -10,7 +10,8 @@ episodes as (
         user_id,
         line_id,
         last_key_date,
-        lapsed_date
+        lapsed_date,
+        previous_returned_date
     from {{ ref('int_episodes__profiled') }}
 
 ),
@@ -83,6 +84,7 @@ episode_feedback as (
         on said.signal_code = windows.signal_code
     where
         {{ is_in_signal_window('said.submitted_date', 'episodes', 'windows') }}
+        and {{ is_since_return('said.submitted_date', 'episodes') }}
         and (
             said.signal_code not in ('slowest_answer_days', 'unanswered_complaint_count')
             or (said.signal_code = 'slowest_answer_days' and said.answered_date <= episodes.lapsed_date)

@@ -9,7 +9,8 @@ episodes as (
         user_id,
         line_id,
         last_key_date,
-        lapsed_date
+        lapsed_date,
+        previous_returned_date
     from {{ ref('int_episodes__profiled') }}
 
 ),
@@ -88,6 +89,7 @@ inner join line_refunds
         and episodes.line_id = line_refunds.line_id
         and episodes.lapsed_date >= line_refunds.ordered_date
         and {{ is_in_signal_window('line_refunds.refunded_date', 'episodes', 'windows') }}
+        and {{ is_since_return('line_refunds.refunded_date', 'episodes') }}
 group by
     episodes.user_id,
     episodes.line_id,
