@@ -23,6 +23,9 @@ from recall.warehouse.control import bind_workspace
 LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "marts", "outcomes")
 PUBLISHED: frozenset[dbt.Layer] = frozenset({"marts", "outcomes"})
 SCHEMAS = tuple(f"{dbt.SCRATCH_PREFIX}{name}" for name in ("control", *LAYERS))
+SEEN_AS_IT_IS = ("files", "row_changes", "survival_fits", "survival_terms")
+"""Tables of the control schema that the models read and a night does not write."""
+
 CONTROL = sql.Identifier(f"{dbt.SCRATCH_PREFIX}control")
 
 
@@ -73,6 +76,8 @@ def build_scratch(workspace: Workspace, as_of_date: date, *, progress: Progress 
                 stage.note(f"{len(models)} models, {len(results) - len(models)} tests")
                 if layer in PUBLISHED:
                     dbt.run_operation("publish", {"layer": layer}, prefix=dbt.SCRATCH_PREFIX)
+                if layer == "marts":
+                    _take_over_fits(as_of_date)
         _complete()
     return ScratchBuild(as_of_date, _public_tables())
 
@@ -119,7 +124,7 @@ def _prepare(workspace: Workspace, as_of_date: date) -> None:
     """Makes the control tables that the models read: a night of their own, and views of what was delivered."""
     with connect("transformer") as connection:
         bind_workspace(connection, workspace)
-        for table in ("files", "row_changes"):
+        for table in SEEN_AS_IT_IS:
             connection.execute(
                 sql.SQL("create view {} as select * from {}").format(
                     sql.Identifier(SCHEMAS[0], table), sql.Identifier("control", table)
@@ -157,6 +162,29 @@ def _prepare(workspace: Workspace, as_of_date: date) -> None:
                 "rate": workspace.global_holdout_rate,
             },
         )
+
+
+def _take_over_fits(as_of_date: date) -> None:
+    """Copies the fits that the day knew: they were made once, by the weekly calibration, and nights only read them."""
+    with connect("transformer") as connection:
+        tables = connection.execute(
+            "select classes.relname, array_agg(cast(attributes.attname as text))"
+            " from pg_catalog.pg_class as classes"
+            " inner join pg_catalog.pg_namespace as namespaces on classes.relnamespace = namespaces.oid"
+            " inner join pg_catalog.pg_attribute as attributes on classes.oid = attributes.attrelid"
+            " where namespaces.nspname = %s and classes.relkind in ('r', 'p') and not classes.relispartition"
+            " and attributes.attnum > 0 and not attributes.attisdropped"
+            " group by classes.relname having bool_or(attributes.attname = 'fitted_date')",
+            (f"{dbt.SCRATCH_PREFIX}marts",),
+        ).fetchall()
+        for table, columns in tables:
+            names = sql.SQL(", ").join(map(sql.Identifier, columns))
+            connection.execute(
+                sql.SQL("insert into {} ({}) select {} from {} where fitted_date <= %s").format(
+                    sql.Identifier(f"{dbt.SCRATCH_PREFIX}marts", table), names, names, sql.Identifier("marts", table)
+                ),
+                (as_of_date,),
+            )
 
 
 def _complete() -> None:
