@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -104,15 +105,26 @@ def test_models_of_every_layer_are_found() -> None:
     assert {model.layer for model in models().values()} == set(LAYERS)
 
 
-def test_model_refers_only_to_layers_before_it() -> None:
-    offences = {
-        f"{model.name} ({model.layer}) refers to {name} ({models()[name].layer})"
-        for model in models().values()
+def wrong_arrows(found: Mapping[str, Model]) -> set[str]:
+    """The references of models to models of a later layer."""
+    return {
+        f"{model.name} ({model.layer}) refers to {name} ({found[name].layer})"
+        for model in found.values()
         for name in references(model)
-        if LAYERS.index(models()[name].layer) > LAYERS.index(model.layer)
+        if LAYERS.index(found[name].layer) > LAYERS.index(model.layer)
     }
 
-    assert offences == set()
+
+def test_model_refers_only_to_layers_before_it() -> None:
+    assert wrong_arrows(models()) == set()
+
+
+def test_a_deliberately_wrong_arrow_is_found() -> None:
+    wrong = models()["stg_landing__orders"]._replace(sql="select * from {{ ref('fct_orders') }}")
+
+    assert wrong_arrows({**models(), wrong.name: wrong}) == {
+        "stg_landing__orders (staging) refers to fct_orders (marts)"
+    }
 
 
 def test_marts_never_refer_to_staging() -> None:

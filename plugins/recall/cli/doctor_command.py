@@ -13,12 +13,13 @@ import typer
 
 from recall.cli.options import EXIT_CODES
 from recall.cli.terminal import show_table
-from recall.domain.errors import RecallError
+from recall.domain.errors import GateBlocked, RecallError
 from recall.domain.home import Home, current_home
 from recall.domain.workspace import load_workspace
 
 CURRENT_CHANNELS = Path(__file__).with_name("current_channels.sql")
 LEAST_FREE_BYTES = 2 * 2**30
+BLOCKED = GateBlocked.exit_code
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class Finding:
         is_good: Whether a night may go on.
         detail: What was found, in words.
         next_command: What to type to mend it; empty if nothing is to be mended.
+        exit_code: What doctor ends with because of it: that of the night that would stop there.
     """
 
     check: str
     is_good: bool
     detail: str
     next_command: str = ""
+    exit_code: int = RecallError.exit_code
 
 
 def register(app: typer.Typer) -> None:
@@ -53,8 +56,9 @@ def doctor() -> None:
             for finding in findings
         ],
     )
-    if not all(finding.is_good for finding in findings):
-        raise typer.Exit(1)
+    problems = [finding for finding in findings if not finding.is_good]
+    if problems:
+        raise typer.Exit(max(finding.exit_code for finding in problems))
 
 
 def examine(home: Home) -> Iterator[Finding]:
@@ -136,7 +140,7 @@ def _definitions(home: Home) -> Finding:
 
     problems = validate_definitions(load_workspace(home=home))
     if problems:
-        return Finding("definitions", False, "; ".join(str(problem) for problem in problems), "recall doctor")
+        return Finding("definitions", False, "; ".join(str(problem) for problem in problems), "recall doctor", BLOCKED)
     return Finding("definitions", True, "all files are right")
 
 
@@ -146,7 +150,7 @@ def _campaigns(home: Home) -> Finding:
 
     problems = validate_campaigns(load_workspace(home=home))
     if problems:
-        return Finding("campaigns", False, "; ".join(str(problem) for problem in problems), "recall doctor")
+        return Finding("campaigns", False, "; ".join(str(problem) for problem in problems), "recall doctor", BLOCKED)
     return Finding("campaigns", True, "all files are right")
 
 

@@ -76,8 +76,83 @@ def test_next_night_is_a_delta(shop: Shop, recall: Recall) -> None:
 
 def test_earlier_night_is_refused_by_a_gate(shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]) -> None:
     assert recall("nightly", "--as-of", "2024-02-01", "--no-export") == 3
-    assert "yesterday overwrite today" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "yesterday overwrite today" in error
+    assert "recall nightly --as-of 2024-02-01 --scratch" in error
     assert shop.served_day() == "2024-02-26"
+
+
+def test_earlier_day_is_built_apart_read_and_dropped(
+    shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]
+) -> None:
+    episodes = "select user_id, last_key_date::text, returned_date::text from scratch_marts.fct_lapse_episodes"
+    assert recall("nightly", "--as-of", "2024-02-01", "--scratch") == 0
+    assert "scratch_marts.fct_lapse_episodes" in capsys.readouterr().out
+    # On 1 February ann had not come back yet, and bob was 12 days quiet.
+    assert shop.rows(episodes) == [("ann", "2024-01-01", None)]
+    assert shop.served_day() == "2024-02-26"
+    assert shop.episodes() == EPISODES
+
+    assert recall("nightly", "--as-of", "2024-02-01", "--scratch", "--export") == 2
+    assert recall("nightly", "--as-of", "2024-02-01", "--drop") == 2
+    assert recall("nightly", "--scratch") == 2
+    assert recall("nightly", "--scratch", "--drop") == 0
+    assert shop.rows("select 1 from information_schema.tables where table_schema like 'scratch%'") == []
+
+
+LINES = "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\n"
+LAYERS = "layer_code,layer_name,lower_edge,upper_edge,valid_from\n"
+BAD_DEFINITIONS = {
+    "unknown line": ("category_lines", "category,line_id,valid_from\ntea,teas,2020-01-01\n", "row 2, column line_id"),
+    "limit of zero": ("business_lines", LINES + "all,All,high,0,14,2020-01-01\n", "row 2, column lapse_days"),
+    "two rows in force at once": (
+        "business_lines",
+        LINES + "all,All,high,30,14,2020-01-01\nall,All,high,60,14,2020-01-01\n",
+        "row 3, column line_id",
+    ),
+    "unknown code": ("business_lines", LINES + "all,All,often,30,14,2020-01-01\n", "row 2, column frequency_class"),
+    "overlapping bins": (
+        "layers",
+        LAYERS + "far,Far,0,0.6,2020-01-01\nnear,Near,0.5,,2020-01-01\n",
+        "row 2, column upper_edge",
+    ),
+    "bins with an end": (
+        "layers",
+        LAYERS + "far,Far,0,0.5,2020-01-01\nnear,Near,0.5,0.9,2020-01-01\n",
+        "row 3, column upper_edge",
+    ),
+    "day that is none": (
+        "worth_rules",
+        "prior_weight,min_control_count,min_gap_count,gaming_returns,valid_from\n500,50,100,2,2020-02-30\n",
+        "row 2, column valid_from",
+    ),
+    "reason without a name": (
+        "reason_offers",
+        "reason_code,offer_code,valid_from\nboredom,coupon,2020-01-01\n",
+        "row 2, column reason_code",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "place"), BAD_DEFINITIONS.values(), ids=BAD_DEFINITIONS)
+def test_bad_definition_stops_doctor_and_night_with_3_and_the_last_good_marts_serve(
+    shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str], name: str, content: str, place: str
+) -> None:
+    builds = shop.rows("select count(*) from control.builds")
+    path = shop.folder / "definitions" / f"{name}.csv"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    try:
+        assert recall("doctor") == 3
+        told = " ".join(capsys.readouterr().out.split())
+        assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 3
+    finally:
+        path.unlink()
+    assert name in told, "the table wraps what is long, but names the file"
+    assert f"definitions/{name}.csv, {place}" in " ".join(capsys.readouterr().err.split())
+    assert shop.served_day() == "2024-02-26"
+    assert shop.episodes() == EPISODES
+    assert shop.rows("select count(*) from control.builds") == builds, "stopped before anything was built"
 
 
 def test_file_without_a_required_column_exits_with_3_and_the_old_marts_serve(

@@ -18,6 +18,7 @@ CHECK_BEFORE_A_SEND = "asks what was loaded since the served build, which no sta
 OURS = "a table of ours, typed by a migration: macros/definitions reads it, and staging would only copy it"
 VERSIONS = "an input table and its lost versions are one table in two halves, put together by visible_rows"
 
+FITS = "filled by the weekly calibration, whose deltas no night builds"
 BALANCE = "a mart that stands on outcomes, and so is built with them (docs/decisions/0015)"
 
 EXCEPTIONS: dict[str, dict[str, str]] = {
@@ -31,6 +32,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         r"int_users__(changed|profiled) <- raw\.\w+": CHANGE_FINDER,
         r"int_key_behaviours__unseen <- raw\.\w+": CHECK_BEFORE_A_SEND,
     },
+    "model_fanout": {r"dim_lines -> .*": "every figure of a line asks the line for its limits"},
     "multiple_sources_joined": {
         rf"\w+ <- {NO_STAGING}(, {NO_STAGING})*": OURS,
         r"stg_landing__\w+ <- .*": VERSIONS,
@@ -38,7 +40,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         r"int_key_behaviours__unseen <- .*": CHECK_BEFORE_A_SEND,
     },
     "root_models": {
-        r"fct_(return_curves|churn_limits)": "filled by the weekly calibration, whose deltas are not built at night"
+        r"fct_(return_curves|churn_limits|untouched_returns|second_lifetimes|action_effects|offer_choices)": FITS,
     },
     "source_fanout": {
         rf"{NO_STAGING} -> .*": OURS,
@@ -64,7 +66,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         r"int_\w+__(?!delta)\w+": "a step on the way to a delta, whose key is tested",
         r"int_\w+__delta": "its published table has the primary key, and takes no row that breaks it",
         r"fct_(churn_flags|recall_layers|retention|lifecycle_stages|customer_survival)": "a view, keyed as its table",
-        r"int_layer_spans": "a view, keyed as its table",
+        r"int_layer_spans|fct_(recall_worth|worth_anchors|recall_actions)": "a view, keyed as its table",
     },
     "sources_without_freshness": {
         r".*": "what is late is said by dated rows of definitions/sources.csv, in business days, and stops the night",
