@@ -56,7 +56,7 @@ class World:
             return [{"is_first": self.has_users}]
         if query.strip().startswith("select 1 from control.files where table_name = 'users'"):
             return [{"one": 1}] if self.has_users else []
-        if "definitions.funnel_steps" in query and "step_number desc" in query:
+        if ".funnel_steps " in query.replace('"', "") and "step_number desc" in query:
             return [
                 {"step_number": 2, "action": "view", "object_type": "product"},
                 {"step_number": 1, "action": None, "object_type": None},

@@ -98,7 +98,7 @@ UNPORTABLE = {
     ),
     "int_amounts__cut": ("select cast(net_amount as numeric) as a from {{ ref('int_orders__delta') }}", "as numeric"),
     "int_first__kept": ("select distinct on (user_id) user_id from {{ ref('int_orders__delta') }}", "distinct on"),
-    "int_broken__parsed": ("select user_id from from {{ ref('int_orders__delta') }}", "does not parse"),
+    "int_broken__parsed": ("select (user_id from {{ ref('int_orders__delta') }}", "does not parse"),
 }
 
 
