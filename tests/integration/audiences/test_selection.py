@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -209,6 +209,8 @@ def send(as_of_date: date) -> None:
             lease=delivery.LEASE,
             row_limit=100,
             tried_before="-infinity",
+            now=datetime(2025, 1, 1, 12, tzinfo=UTC),
+            quiet_ends_at=lambda time_zone: None,
         )
         delivery.ledger.settle(connection, claims, "sent")
 

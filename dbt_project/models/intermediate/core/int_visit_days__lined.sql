@@ -51,7 +51,9 @@ visit_parts as (
         visits.user_id,
         visits.visited_date,
         visits.visit_code,
-        case when visits.is_of_line_object then coalesce(products.line_id, category_lines.line_id, 'all') end as line_id,
+        case
+            when visits.is_of_line_object then coalesce(products.line_id, category_lines.line_id, 'all')
+        end as line_id,
         count(*) as action_count,
         max(visits.funnel_step_number) as funnel_step_number
     from visits

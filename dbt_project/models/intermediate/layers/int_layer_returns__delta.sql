@@ -111,8 +111,10 @@ select
     counts.layer_code,
     cast(counts.episode_count as integer) as episode_count,
     cast(counts.returned_count as integer) as returned_count,
-    case when counts.episode_count > 0 then round(cast(counts.returned_count as {{ numeric_type() }}) / counts.episode_count, 6) end
-        as return_rate,
+    case
+        when counts.episode_count > 0
+            then round(cast(counts.returned_count as {{ numeric_type() }}) / counts.episode_count, 6)
+    end as return_rate,
     layer_rules.return_days
 from counts
 cross join layer_rules
