@@ -70,7 +70,7 @@ def build_scratch(workspace: Workspace, as_of_date: date, *, progress: Progress 
                 results = dbt.build_layer(
                     layer,
                     prefix=dbt.SCRATCH_PREFIX,
-                    on_node_done=lambda done, total, shown=stage: shown.note(f"{done}/{total}"),
+                    on_node_done=lambda done, total: stage.note(f"{done}/{total}"),
                 )
                 models = [result for result in results if result.resource_type == "model"]
                 stage.note(f"{len(models)} models, {len(results) - len(models)} tests")
