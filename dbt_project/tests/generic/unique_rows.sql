@@ -8,9 +8,7 @@ select
     {{ columns | join(',\n    ') }},
     count(*) as row_count
 from {{ model }}
-{%- if execute and is_full_rebuild() and becomes_primary_key(model, columns) %}
-where false
-{%- endif %}
+where {{ 'false' if execute and is_full_rebuild() and becomes_primary_key(model, columns) else 'true' }}
 group by
     {{ columns | join(',\n    ') }}
 having count(*) > 1

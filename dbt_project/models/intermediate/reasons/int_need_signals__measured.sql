@@ -39,7 +39,9 @@ select
     episodes.line_id,
     episodes.last_key_date,
     'need_covered_days' as signal_code,
-    cast(max({{ days_between('episodes.lapsed_date', 'goods.served_until_date') }}) as {{ numeric_type() }}) as signal_value,
+    cast(
+        max({{ days_between('episodes.lapsed_date', 'goods.served_until_date') }}) as {{ numeric_type() }}
+    ) as signal_value,
     {{ json_date('goods_serve_until_date', 'max(goods.served_until_date)') }}
     || ', ' || {{ json_ids('long_lived_product_ids', 'goods.product_id') }} as members
 from episodes

@@ -36,7 +36,9 @@ select
     preferences.line_id,
     preferences.last_key_date,
     'days_since_new_listing' as signal_code,
-    cast({{ days_between('preferences.last_listed_date', 'episodes.lapsed_date') }} as {{ numeric_type() }}) as signal_value,
+    cast(
+        {{ days_between('preferences.last_listed_date', 'episodes.lapsed_date') }} as {{ numeric_type() }}
+    ) as signal_value,
     {{ json_text('preferred_category', 'preferences.preferred_category') }}
     || ', ' || {{ json_date('last_listed_date', 'preferences.last_listed_date') }}
     || ', ' || {{ json_number(

@@ -135,8 +135,11 @@ select
     line_id,
     as_of_date,
     cast(round(cast(alive_probability as {{ numeric_type() }}), 6) as {{ numeric_type() }}) as alive_probability,
-    cast(round(cast(alive_probability * expected_order_count_if_alive as {{ numeric_type() }}), 6) as {{ numeric_type() }})
-        as expected_order_count_90d,
+    cast(
+        round(
+            cast(alive_probability * expected_order_count_if_alive as {{ numeric_type() }}), 6
+        ) as {{ numeric_type() }}
+    ) as expected_order_count_90d,
     repeat_order_count,
     recency_days,
     age_days,
