@@ -355,8 +355,8 @@ def test_whatever_bins_the_loader_accepts_nearer_or_more_often_never_scores_lowe
     # The last test of the module: it replaces the definitions.
     assert nights
     monkeypatch.setenv("RECALL_HOME", str(module_warehouse.home.root))
-    (compiled,) = module_warehouse.home.root.rglob("compiled/**/int_layer_combinations__scored.sql")
-    query = compiled.read_text(encoding="utf-8").encode()
+    compiled = module_warehouse.home.dbt_target_dir / "compiled/recall/models/intermediate/layers"
+    query = (compiled / "int_layer_combinations__scored.sql").read_bytes()
     draw = random.Random(20260101)
     compared = 0
     for number in range(30):
