@@ -18,6 +18,8 @@ export UV_PYTHON_DOWNLOADS := never
 ifeq ($(shell test -n "$$HOME" -a -w "$$HOME" && echo yes),)
 export UV_CACHE_DIR := $(CURDIR)/.tools/uv-cache
 endif
+# Compiled modules are kept in .venv whatever the caller's habit: without them each process compiles for 20 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

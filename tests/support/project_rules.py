@@ -334,11 +334,8 @@ def project_of(manifest: Any) -> Project:
     for unit_test in manifest.unit_tests.values():
         for parent in unit_test.depends_on.nodes:
             tests[parent].append(unit_test)
-    models = {
-        node.name: _model_of(node, tests[node.unique_id])
-        for node in manifest.nodes.values()
-        if str(node.resource_type) == "model"
-    }
+    nodes = {node.name: node for node in manifest.nodes.values() if str(node.resource_type) == "model"}
+    models = {name: _model_of(node, tests[node.unique_id], _delta_keys(nodes)) for name, node in nodes.items()}
     sources = {
         f"{node.source_name}.{node.name}": Source(
             name=node.name,
@@ -362,15 +359,29 @@ def _short(unique_id: str) -> str:
     return ".".join(unique_id.split(".")[2:])
 
 
-def _model_of(node: Any, tests: list[Any]) -> Model:
-    parents = [parent for parent in node.depends_on.nodes if parent.startswith("model.")]
-    sources = [parent for parent in node.depends_on.nodes if parent.startswith("source.")]
+def _delta_keys(nodes: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The key of each delta: the primary key of the published table that refuses its rows when they come in twice."""
+    return {
+        node.config.get("delta") or f"int_{name.split('_', 1)[1]}__delta": _contract_key(node)
+        for name, node in nodes.items()
+        if node.config.materialized == "published"
+    }
+
+
+def _contract_key(node: Any) -> tuple[str, ...]:
+    """The columns of the primary key in a model's contract."""
     keys = [column for each in node.constraints if "primary_key" in str(each.type) for column in each.columns]
     keys += [
         column.name
         for column in node.columns.values()
         if any("primary_key" in str(each.type) for each in column.constraints)
     ]
+    return tuple(keys)
+
+
+def _model_of(node: Any, tests: list[Any], delta_keys: Mapping[str, tuple[str, ...]]) -> Model:
+    parents = [parent for parent in node.depends_on.nodes if parent.startswith("model.")]
+    sources = [parent for parent in node.depends_on.nodes if parent.startswith("source.")]
     unique = [test for test in tests if "unique" in test.name and str(test.resource_type) == "test"]
     return Model(
         name=node.name,
@@ -383,7 +394,7 @@ def _model_of(node: Any, tests: list[Any]) -> Model:
         access=str(getattr(node.access, "value", node.access)),
         is_contract_enforced=bool(node.config.contract.enforced),
         described_columns={column.name: column.description for column in node.columns.values()},
-        key_columns=tuple(keys) or tuple(test.name for test in unique),
+        key_columns=_contract_key(node) or delta_keys.get(node.name, ()) or tuple(test.name for test in unique),
         test_count=len(tests),
         test_paths=tuple(
             test.original_file_path for test in tests if test.original_file_path.endswith((".yml", ".yaml"))

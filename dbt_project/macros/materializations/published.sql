@@ -114,18 +114,6 @@
 {% endmacro %}
 
 
-{#- Whether the rows of a delta get the given columns as their primary key in a rebuild, before they are published. -#}
-{% macro becomes_primary_key(delta, columns) %}
-    {% set keys = [] %}
-    {% for node in graph.nodes.values() if node.config.materialized == 'published' and is_exchanged(node) %}
-        {% if delta_of(node).alias == delta.identifier %}
-            {% do keys.append(primary_key_of_contract(node)) %}
-        {% endif %}
-    {% endfor %}
-    {{ return(columns in keys) }}
-{% endmacro %}
-
-
 {#- The relation that holds the rows of a published model from a build on; a new table begins with number 0. -#}
 {% macro rows_relation(node, build_number=none) %}
     {{ return(api.Relation.create(

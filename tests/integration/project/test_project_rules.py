@@ -63,8 +63,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     },
     "missing_primary_key_tests": {
         r"stg_\w+": "the raw table has the key, and a view keeps one version of each",
-        r"int_\w+__(?!delta)\w+": "a step on the way to a delta, whose key is tested",
-        r"int_\w+__delta": "its published table has the primary key, and takes no row that breaks it",
+        r"int_\w+__(?!delta)\w+": "a step on the way to a delta, whose published table has the key",
         r"fct_(churn_flags|recall_layers|retention|lifecycle_stages|customer_survival)": "a view, keyed as its table",
         r"int_layer_spans|fct_(recall_worth|worth_anchors|recall_actions)": "a view, keyed as its table",
     },

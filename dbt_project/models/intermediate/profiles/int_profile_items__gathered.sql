@@ -1,8 +1,21 @@
--- One row per valid order of a user with an episode that is profiled tonight, line, category and product in it. An
--- order without items has one row in line all.
+-- One row per valid order, line, category and product in it, for the users and lines with an episode that is profiled
+-- tonight, up to the last lapse: nothing later is decided on. An order without items has one row in line all.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
+
+last_lapses as (
+
+    select
+        user_id,
+        line_id,
+        max(lapsed_date) as lapsed_date
+    from {{ ref('int_episodes__profiled') }}
+    group by
+        user_id,
+        line_id
+
+),
 
 orders as (
 
@@ -51,6 +64,11 @@ left join items
     on orders.order_id = items.order_id
 left join products
     on items.product_id = products.product_id
+inner join last_lapses
+    on
+        orders.user_id = last_lapses.user_id
+        and coalesce(products.line_id, 'all') = last_lapses.line_id
+        and orders.ordered_date <= last_lapses.lapsed_date
 group by
     orders.order_id,
     orders.user_id,

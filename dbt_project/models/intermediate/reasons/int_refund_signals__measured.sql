@@ -23,7 +23,7 @@ windows as (
 
 ),
 
-orders as (
+order_lines as (
 
     select
         order_id,
@@ -42,7 +42,7 @@ orders as (
 order_ids as (
 
     select order_id
-    from orders
+    from order_lines
     group by order_id
 
 ),
@@ -54,22 +54,20 @@ refunds as (
         refunds.order_id,
         refunds.refunded_date
     from {{ rows_of_orders(ref('stg_landing__refunds'), 'order_ids') }} as refunds
-    inner join order_ids
-        on refunds.order_id = order_ids.order_id
 
 ),
 
 line_refunds as (
 
     select
-        orders.user_id,
-        orders.line_id,
-        orders.ordered_date,
+        order_lines.user_id,
+        order_lines.line_id,
+        order_lines.ordered_date,
         refunds.refund_id,
         refunds.refunded_date
     from refunds
-    inner join orders
-        on refunds.order_id = orders.order_id
+    inner join order_lines
+        on refunds.order_id = order_lines.order_id
 
 )
 
