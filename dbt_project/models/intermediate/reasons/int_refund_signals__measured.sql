@@ -54,6 +54,8 @@ refunds as (
         refunds.order_id,
         refunds.refunded_date
     from {{ rows_of_orders(ref('stg_landing__refunds'), 'order_ids') }} as refunds
+    inner join order_ids
+        on refunds.order_id = order_ids.order_id
 
 ),
 
