@@ -56,8 +56,9 @@ bench: setup ## measure loads, nights and rebuilds on made-up visits, as tables 
 	@.venv/bin/python -m bench.ingest
 	@.venv/bin/python -m bench.warehouse
 
-docs: setup ## write docs/reference anew: commands, inputs, tables, channels, the campaign file's schema
+docs: setup ## write docs/reference anew, and the pages of all models to .recall/docs/static_index.html
 	@.venv/bin/python -m docs.write_reference
+	@.venv/bin/python -m docs.write_model_pages .recall/docs
 
 new-channel: setup ## a way of delivery with its test, to be filled in: make new-channel NAME=my_vendor
 	@.venv/bin/python -m recall.testing.new_channel "$(NAME)"

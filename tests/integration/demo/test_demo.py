@@ -17,12 +17,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from recall.domain.home import Home
 from recall.warehouse import embedded_postgres
 from recall.warehouse.connection import connect
 
 REPORT = "recall_2017-12-31.html"
+MODELS = Path(__file__).resolve().parents[3] / "dbt_project" / "models"
+CATALOGUE = """
+    select
+        classes.relname,
+        attributes.attname,
+        format_type(attributes.atttypid, attributes.atttypmod),
+        coalesce(col_description(classes.oid, attributes.attnum), '')
+    from pg_class as classes
+    inner join pg_attribute as attributes on classes.oid = attributes.attrelid
+    where
+        classes.relnamespace in ('marts'::regnamespace, 'outcomes'::regnamespace, 'audiences'::regnamespace)
+        and attributes.attnum > 0
+        and not attributes.attisdropped
+"""
+TYPE_NAMES = {"timestamptz": "timestamp with time zone", "int": "integer"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,27 @@ def test_demo_campaigns_without_control_state_no_lift(demo: Demo) -> None:
     assert demo.rows(
         "select distinct not_estimable_reason from outcomes.out_campaign_effects where metric_code = 'order_rate'"
     ) == [("no control",)]
+
+
+def test_demo_database_catalogue_says_what_the_contracts_say(demo: Demo) -> None:
+    contracts = {
+        (model["name"], column["name"]): (
+            TYPE_NAMES.get(column["data_type"], column["data_type"]),
+            column["description"].strip(),
+        )
+        for layer in ("marts", "outcomes", "audiences")
+        for path in MODELS.glob(f"{layer}/**/*.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models") or []
+        for column in model["columns"]
+    }
+    tables = {table for table, _ in contracts}
+    catalogue = {
+        (table, column): (kind, comment.strip())
+        for table, column, kind, comment in demo.rows(CATALOGUE)
+        if table in tables
+    }
+
+    assert catalogue == contracts
 
 
 def test_demo_second_night_is_a_delta_of_fewer_than_all_users(demo: Demo) -> None:
