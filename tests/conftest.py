@@ -21,24 +21,40 @@ from recall.warehouse.schema import upgrade
 from recall.warehouse.secrets import read_secrets, write_secrets
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+BEGUN = pytest.StashKey[dict[str, bool]]()
+"""Of each test file whether this process has begun it, or another."""
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--part`, by which several processes share the tests."""
-    parser.addoption("--part", metavar="I/N", help="run only every N-th test file, beginning with the I-th")
+    """Adds `--share`, by which several processes share the tests."""
+    parser.addoption("--share", metavar="FOLDER", help="run only test files that no process with this folder has begun")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the files of the other parts out."""
-    part = config.getoption("--part")
-    if part is None:
-        return
-    number, count = (int(text) for text in part.split("/"))
-    files = sorted({item.path for item in items})
-    mine = set(files[number - 1 :: count])
-    config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
-    items[:] = [item for item in items if item.path in mine]
+    """Begins with the files that take longest, where processes share them: short ones fill the end."""
+    if config.getoption("--share"):
+        items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Passes over a test whose file another process has begun."""
+    folder = item.config.getoption("--share")
+    if folder is None:
+        return None
+    mine = item.config.stash.setdefault(BEGUN, {})
+    name = item.path.relative_to(PROJECT_ROOT).as_posix().replace("/", "__")
+    if name not in mine:
+        try:
+            (Path(folder) / name).touch(exist_ok=False)
+            mine[name] = True
+        except FileExistsError:
+            mine[name] = False
+    if mine[name]:
+        return None
+    # What the test before left set up for this one goes, as far as the next one has no use for it.
+    item.session._setupstate.teardown_exact(nextitem)
+    return True
 
 
 @pytest.fixture(autouse=True)

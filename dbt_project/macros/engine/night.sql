@@ -23,8 +23,10 @@
             'global_holdout_rate': 0,
         }) }}
     {% endif %}
-    {% if model is defined and '_night' in model %}
-        {{ return(model['_night']) }}
+    {#- Every model asks, often many times; the graph is one for all models of a dbt command, and no longer. -#}
+    {% set key = 'night of ' ~ invocation_id %}
+    {% if key in graph %}
+        {{ return(graph[key]) }}
     {% endif %}
     {% set rows = run_query('select * from ' ~ control_schema() ~ '.night').rows %}
     {% if rows | length == 0 %}
@@ -33,10 +35,7 @@
         ) }}
     {% endif %}
     {% set night = rows[0].dict() %}
-    {#- Asked many times while one model is rendered; the copy of the model that it has for itself keeps the answer. -#}
-    {% if model is defined %}
-        {% do model.update({'_night': night}) %}
-    {% endif %}
+    {% do graph.update({key: night}) %}
     {{ return(night) }}
 {% endmacro %}
 

@@ -72,7 +72,8 @@
 {#-
     The nodes all of whose rows a rebuild can exchange at once: their table has one partition and their delta is fit
     to be the next one. None while a transaction is open that began before the deltas were loaded: the rows of all
-    nodes are then replaced one by one, which is slow and right for everybody.
+    nodes are then replaced one by one, which is slow and right for everybody. Before anything was published there is
+    nobody to wait for.
 -#}
 {% macro exchanged_nodes(nodes) %}
     {% set exchanges = [] %}
@@ -82,7 +83,7 @@
                 {% do exchanges.append(node) %}
             {% endif %}
         {% endfor %}
-        {% if exchanges and not older_transactions_end(60) %}
+        {% if exchanges and night()['previous_as_of_date'] and not older_transactions_end(60) %}
             {% do exchanges.clear() %}
         {% endif %}
     {% endif %}

@@ -179,6 +179,27 @@ def prepare_night(workspace: Workspace, as_of_date: date, full_refresh: bool = F
     return night
 
 
+def are_marts_as_contracted() -> bool:
+    """Returns whether the public tables of the marts need not be looked at tonight.
+
+    What they are follows from the project's code, and new code rebuilds everything. A rebuild makes the tables, the
+    night after it tightens what could not be required before the rows were there; from then on they stand as long as
+    nobody removes one.
+    """
+    names = sorted(path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql"))
+    with connect("transformer") as connection:
+        row = connection.execute(
+            "select not night.is_full_rebuild and not served.is_full_rebuild and ("
+            " select count(*) from pg_catalog.pg_class"
+            " where relnamespace = to_regnamespace('marts') and relname = any (%s)) = %s"
+            " from control.night as night"
+            " cross join control.published as published"
+            " inner join control.builds as served on published.build_id = served.build_id",
+            (names, len(names)),
+        ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def complete_night() -> None:
     """Marks the published build complete: its outcomes, audiences and gates passed, so it may be exported."""
     with connect("transformer") as connection:

@@ -167,6 +167,24 @@ class DenseLine:
             )
         return flags
 
+    def curve(self) -> list[tuple[int, int, int, float]]:
+        """Quiet days from 1 on, gaps at risk, gaps that ended on that day, share still quiet after it.
+
+        A gap runs from a key day to the next one, or unended to the last day.
+        """
+        users, days = np.nonzero(self.key_days)
+        # Days of a user follow each other, so the next key day is the next entry unless another user begins there.
+        follows = np.append(users[1:] == users[:-1], False)
+        lengths = np.where(follows, np.append(days[1:], 0), self.last_column) - days
+        watched = np.bincount(lengths)
+        at_risk = np.cumsum(watched[::-1])[::-1]
+        ended = np.bincount(lengths[follows], minlength=len(watched))
+        quiet = np.cumprod(1 - ended[1:] / at_risk[1:])
+        return [
+            (day, int(at_risk[day]), int(ended[day]), float(share))
+            for day, share in zip(range(1, len(watched)), quiet, strict=True)
+        ]
+
     @cached_property
     def dimensions(self) -> dict[str, Matrix]:
         """The four dimensions per user and day; negative where there is no value."""

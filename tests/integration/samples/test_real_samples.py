@@ -23,6 +23,7 @@ from tests.integration.warehouse.nights import digests, run_models
 from tests.support import samples
 
 from recall.domain.workspace import load_workspace
+from recall.hooks.calibration import calibrate
 from recall.ingest.load import load_landing
 from recall.warehouse.definitions import load_definitions
 
@@ -42,6 +43,12 @@ class Built:
     after_rebuild: dict[str, str]
     late_counts: dict[int, int]
     changed_counts: list[int]
+
+    def fit(self) -> None:
+        """Fits curves and limits as of the last night."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RECALL_HOME", str(self.warehouse.home.root))
+            calibrate(NIGHTS[-1])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of a query, as a BI tool sees them."""
@@ -214,6 +221,38 @@ def test_flags_of_a_line_equal_the_recount(built: Built, lines: dict[str, DenseL
         )
     }
     assert found == lines[line_id].flags
+
+
+@pytest.fixture(scope="module")
+def fitted(built: Built) -> Built:
+    built.fit()
+    return built
+
+
+@pytest.mark.parametrize("line_id", samples.LINES)
+def test_return_curve_of_a_line_equals_the_recount(fitted: Built, lines: dict[str, DenseLine], line_id: str) -> None:
+    found = fitted.rows(
+        "select quiet_days, at_risk_count, returned_count, survival_rate from marts.fct_return_curves"
+        f" where line_id = '{line_id}' and layer_code = 'all' and quiet_days >= 1 order by quiet_days"
+    )
+    expected = lines[line_id].curve()
+    assert len(expected) > 50
+    assert [row[:3] for row in found] == [row[:3] for row in expected]
+    assert [float(row[3]) for row in found] == pytest.approx([row[3] for row in expected], abs=1e-9)
+
+
+@pytest.mark.parametrize("line_id", samples.LINES)
+def test_suggested_limit_of_a_line_equals_the_recount(fitted: Built, lines: dict[str, DenseLine], line_id: str) -> None:
+    # The shipped rules: the first day after which at most 10 % come back within 30 days, where 100 gaps are at risk.
+    curve = {0: 1.0, **{day: share for day, _, _, share in lines[line_id].curve()}}
+    supported = [day for day, at_risk, _, _ in lines[line_id].curve() if at_risk >= 100]
+    suggested = next((day for day in supported if day + 30 in curve and 1 - curve[day + 30] / curve[day] <= 0.1), None)
+    end = max(supported)
+    depths = {day: 1 + (curve[end] - 1) * day / end - curve[day] for day in (0, *supported)}
+    found = fitted.rows(
+        f"select lapse_days_suggested, elbow_days from marts.fct_churn_limits where line_id = '{line_id}'"
+    )
+    assert found == [(suggested, max(depths, key=lambda day: (round(depths[day], 9), -day)))]
 
 
 @pytest.mark.parametrize("line_id", samples.LINES)

@@ -11,7 +11,7 @@ from psycopg import sql
 from recall.domain.home import current_home
 from recall.domain.workspace import Workspace
 from recall.hooks import dbt
-from recall.hooks.night import complete_night, prepare_night
+from recall.hooks.night import are_marts_as_contracted, complete_night, prepare_night
 
 CORE_LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "marts")
 
@@ -33,7 +33,8 @@ def run_night(workspace: Workspace, as_of_date: date, *, full_refresh: bool = Fa
     """
     prepare_night(workspace, as_of_date, full_refresh=full_refresh)
     for layer in CORE_LAYERS:
-        dbt.build_layer(layer)
+        if layer != "marts" or not are_marts_as_contracted():
+            dbt.build_layer(layer)
     dbt.run_operation("publish", {"layer": "marts"})
     complete_night()
 
@@ -47,7 +48,8 @@ def run_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = F
         full_refresh: True to rebuild every user.
     """
     prepare_night(workspace, as_of_date, full_refresh=full_refresh)
-    nodes, failure = dbt._invoke(["run", *MARTS_AND_WHAT_THEY_NEED], home=current_home(), role="transformer")
+    command = ["run", *MARTS_AND_WHAT_THEY_NEED, *(["path:models/marts"] if are_marts_as_contracted() else [])]
+    nodes, failure = dbt._invoke(command, home=current_home(), role="transformer")
     results = [dbt._node_result("marts", node) for node in nodes]
     dbt._record(results)
     assert failure is None

@@ -6,9 +6,16 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg import sql
 
 from recall.domain.errors import GateBlocked, RecallError
-from recall.hooks.night import complete_night, fail_night, prepare_night
+from recall.hooks.night import (
+    DBT_PROJECT,
+    are_marts_as_contracted,
+    complete_night,
+    fail_night,
+    prepare_night,
+)
 from recall.warehouse.definitions import load_definitions
 
 if TYPE_CHECKING:
@@ -36,6 +43,27 @@ def test_first_night_rebuilds_and_the_next_is_a_delta(
     second = prepare_night(workspace, date(2024, 5, 2))
     assert not second.is_full_rebuild
     assert second.previous_as_of_date == date(2024, 5, 1)
+
+
+def test_public_tables_are_made_in_a_rebuild_tightened_the_night_after_and_then_stand_until_one_is_gone(
+    warehouse: Warehouse, workspace_factory: WorkspaceFactory
+) -> None:
+    workspace = workspace_factory({"definitions/business_lines.csv": LINES + ALL})
+    load_definitions(workspace)
+    with warehouse.connect() as connection:
+        for model in (DBT_PROJECT / "models" / "marts").rglob("*.sql"):
+            connection.execute(sql.SQL("create table marts.{} ()").format(sql.Identifier(model.stem)))
+    found = []
+    for day in (1, 2, 3):
+        prepare_night(workspace, date(2024, 5, day))
+        found.append(are_marts_as_contracted())
+        _publish(warehouse)
+        complete_night()
+    with warehouse.connect() as connection:
+        connection.execute("drop table marts.fct_orders")
+    prepare_night(workspace, date(2024, 5, 4))
+    found.append(are_marts_as_contracted())
+    assert found == [False, False, True, False]
 
 
 def test_an_earlier_day_is_refused(warehouse: Warehouse, workspace_factory: WorkspaceFactory) -> None:
