@@ -7,7 +7,15 @@ import traceback
 
 import typer
 
-from recall.cli import database_commands, demo_command, doctor_command, night_commands, why_command, workspace_commands
+from recall.cli import (
+    backup_commands,
+    database_commands,
+    demo_command,
+    doctor_command,
+    night_commands,
+    why_command,
+    workspace_commands,
+)
 from recall.cli.options import EXIT_CODES
 from recall.cli.terminal import show_error
 from recall.domain.errors import RecallError
@@ -27,6 +35,7 @@ for group in (
     database_commands,
     night_commands,
     why_command,
+    backup_commands,
     doctor_command,
 ):
     group.register(app)
