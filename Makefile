@@ -59,6 +59,7 @@ bench: setup ## measure loads, nights and rebuilds on made-up visits, as tables 
 	@$(UV) sync --locked --quiet --group bench
 	@.venv/bin/python -m bench.ingest
 	@.venv/bin/python -m bench.warehouse
+	@.venv/bin/python -m bench.effects
 
 docs: setup ## write docs/reference anew, and the pages of all models to .recall/docs/static_index.html
 	@.venv/bin/python -m docs.write_reference

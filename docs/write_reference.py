@@ -37,8 +37,13 @@ def _commands() -> str:
     # Typer carries a Click of its own, so parameters are told apart by what they say they are.
     program: Any = get_command(app)
     lines = ["# Commands", "", _one_line(program.help), "", _one_line(program.epilog), ""]
-    for name, command in program.commands.items():
-        words = ["recall", name]
+    named = [
+        (f"{name} {inner_name}", inner)
+        for name, command in program.commands.items()
+        for inner_name, inner in getattr(command, "commands", {"": command}).items()
+    ]
+    for name, command in named:
+        words = ["recall", *name.split()]
         words += [each.metavar or each.name.upper() for each in command.params if each.param_type_name == "argument"]
         lines += [f"## `{' '.join(words)}`", "", _one_line(command.help), ""]
         options = [

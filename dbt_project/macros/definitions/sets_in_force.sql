@@ -77,6 +77,12 @@
 {% endmacro %}
 
 
+{# The days after a return on which relapses are counted. #}
+{% macro relapse_days_in_force() %}
+    {{ set_in_force('relapse_days', ['day_number']) }}
+{% endmacro %}
+
+
 {# The catalogue of channels: cost of one message, needed contact, capacity a day, what it may carry. #}
 {% macro channels_in_force() %}
     {{ set_in_force(

@@ -1,4 +1,4 @@
--- One row per imported campaign, arm, segment, window and metric: the effect against the control.
+-- One row per campaign, arm, segment, window and metric: the effect against those who were held out.
 {{ config(scope='all') }}
 
 select

@@ -10,6 +10,7 @@ select
     is_control,
     channel,
     offer_code,
+    comparison_code,
     line_id,
     last_key_date,
     layer_code,

@@ -8,10 +8,10 @@ import traceback
 import typer
 
 from recall.cli import (
-    backup_commands,
     database_commands,
     demo_command,
     doctor_command,
+    experiment_command,
     night_commands,
     why_command,
     workspace_commands,
@@ -35,7 +35,7 @@ for group in (
     database_commands,
     night_commands,
     why_command,
-    backup_commands,
+    experiment_command,
     doctor_command,
 ):
     group.register(app)

@@ -491,6 +491,28 @@ DEFINITION_FILES = (
         key=("valid_from", "window_days"),
     ),
     DefinitionFile(
+        "effect_rules",
+        (
+            whole("min_event_count", least=2),
+            whole("rough_event_count", least=2),
+            whole("rough_money_count", least=2),
+            whole("min_expected_count", least=1),
+            decimal("mismatch_limit", least="0", most="1"),
+            decimal("winsor_rate", above="0", most="1"),
+            whole("covariate_days", least=1),
+            whole("min_stratum_count", least=2),
+            whole("sequential_user_count", least=1),
+            whole("min_relapse_count", least=2),
+            day("valid_from"),
+        ),
+        key=("valid_from",),
+    ),
+    DefinitionFile(
+        "relapse_days",
+        (whole("day_number", least=0), day("valid_from")),
+        key=("valid_from", "day_number"),
+    ),
+    DefinitionFile(
         "churn_limit_rules",
         (
             whole("horizon_days", least=1),
@@ -519,7 +541,6 @@ DEFINITION_FILES = (
             decimal("max_audience_rate", least="0", most="1"),
             decimal("max_audience_change_rate", above="0"),
             whole("usual_audience_days", least=1),
-            may_be_left_out(whole("max_audience_count", least=1, is_required=False)),
             day("valid_from"),
         ),
         key=("valid_from",),

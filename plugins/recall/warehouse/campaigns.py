@@ -29,6 +29,9 @@ from recall.warehouse.connection import connect
 CHANNELS_WITH_SUBJECT = frozenset({"smtp"})
 """Deliveries whose message has a subject and a text, so that an arm without templates could not be sent."""
 
+ALL_CAMPAIGNS = "all"
+"""The campaign of all campaigns together, whose control is the global holdout."""
+
 Place = tuple[str | int, ...]
 
 
@@ -164,6 +167,8 @@ def _check_references(file: str, text: str, campaign: Campaign, catalogue: _Cata
     def report(place: Place, message: str) -> None:
         problems.append(CampaignProblem(file, locate(text, place), _dotted(place), message))
 
+    if campaign.campaign_id == ALL_CAMPAIGNS:
+        report(("campaign_id",), f"{ALL_CAMPAIGNS} is what outcomes call all campaigns together: choose another name")
     for field, known in (
         ("lines", catalogue.lines),
         ("layers", catalogue.layers),

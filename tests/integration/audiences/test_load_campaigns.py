@@ -72,6 +72,18 @@ def test_campaign_that_does_not_fit_the_definitions_names_line_field_and_cure(
     assert found == fault
 
 
+def test_campaign_called_all_is_refused(warehouse: Any, workspace_factory: Any) -> None:
+    text = CAMPAIGN.replace("campaign_id: welcome_back", "campaign_id: all")
+    workspace = workspace_factory(
+        {**{k: v for k, v in FILES.items() if "welcome_back" not in k}, "campaigns/all.yml": text}
+    )
+    load_definitions(workspace)
+
+    assert faults_of(workspace) == [
+        "campaigns/all.yml, line 1, campaign_id: all is what outcomes call all campaigns together: choose another name"
+    ]
+
+
 def test_one_wrong_campaign_keeps_all_from_being_loaded(warehouse: Any, workspace_factory: Any) -> None:
     workspace = workspace_factory(FILES)
     load_definitions(workspace)

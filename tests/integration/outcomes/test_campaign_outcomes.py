@@ -1,9 +1,9 @@
-"""What became of touched users: one small shop, three campaigns run elsewhere, one night, numbers worked by hand."""
+"""What became of touched users: a small shop, campaigns run elsewhere and by us, one night, numbers worked by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,24 @@ t5,spring,dora,2026-02-01,Type A,false
 t6,spring,dora,2026-02-02,Type A,true
 """
 
-REDEMPTIONS = """redemption_id,user_id,redeemed_at,campaign_id
-r1,anna,2026-02-05,spring
-r2,anna,2026-02-06,spring
-r3,bert,2026-02-10,another
+REDEMPTIONS = """redemption_id,user_id,redeemed_at,campaign_id,reward_amount
+r1,anna,2026-02-05,spring,
+r2,anna,2026-02-06,spring,
+r3,bert,2026-02-10,another,
+r4,own_warm_sent_0,2026-02-03,own,1
+r5,own_warm_sent_1,2026-02-03,own,1
 """
+
+# Ours: of campaign `own` 40 got warm and 20 brief by e-mail, 40 were held out of it; `calls` phoned 20 and held out
+# nobody; 12 persons are held out of everything. So many of each came back on 3 February for 10.
+OWN = {
+    ("own", "warm", "email", False): (40, 20),
+    ("own", "brief", "email", False): (20, 10),
+    ("own", "warm", "email", True): (40, 10),
+    ("calls", "ring", "phone", False): (20, 12),
+    ("own", "warm", "email", None): (12, 3),
+}
+ASSIGNED = date(2026, 2, 1)
 
 COSTS = """cost_date,channel,cost_amount
 2025-12-01,unknown,5
@@ -67,6 +80,70 @@ def controlled_campaign(name: str, *, control_orders: int) -> tuple[str, str]:
     return "\n".join(touches) + "\n", "\n".join(orders) + "\n"
 
 
+def own_person(campaign: str, arm: str, is_held: bool | None, number: int) -> str:
+    return f"{campaign}_{arm}_{ {False: 'sent', True: 'held', None: 'never'}[is_held] }_{number}"
+
+
+def own_orders() -> str:
+    """Everybody ordered on 1 November and lapsed a month later; some came back on 3 February."""
+    lines = []
+    for (campaign, arm, _, is_held), (count, back_count) in OWN.items():
+        for number in range(count):
+            person = own_person(campaign, arm, is_held, number)
+            lines.append(f"{person}_1,{person},2025-11-01,10")
+            if number < back_count:
+                lines.append(f"{person}_2,{person},2026-02-03,10")
+    return "\n".join(lines) + "\n"
+
+
+def fill_ledger(connection: psycopg.Connection) -> None:
+    """What exports would have written down for our campaigns: arms 2 to 1, 40 % held out of `own`, a tenth of all."""
+    hash_range = 2**32
+    third = 2 * hash_range // 3
+    arms = (
+        ("own", "warm", "email", 0, third),
+        ("own", "brief", "email", third, hash_range),
+        ("calls", "ring", "phone", 0, hash_range),
+    )
+    for campaign, holdout_end, window in (("own", 4 * hash_range // 10, 21), ("calls", 0, 30)):
+        connection.execute(
+            "insert into definitions.campaigns values"
+            " (%s, 'v1', true, '', 100, 0, %s, %s, 100, 0, 'en', clock_timestamp())",
+            (campaign, holdout_end, window),
+        )
+    for campaign, arm, channel, begin, end in arms:
+        connection.execute(
+            "insert into definitions.campaign_arms values (%s, 'v1', %s, %s, 'coupon', 'plain', 1, %s, %s)",
+            (campaign, arm, channel, begin, end),
+        )
+    for (campaign, arm, channel, is_held), (count, _) in OWN.items():
+        for number in range(count):
+            person = own_person(campaign, arm, is_held, number)
+            connection.execute(
+                "insert into ledger.persons values (%s, %s, %s)", (person, person, datetime(2026, 2, 1, tzinfo=UTC))
+            )
+            connection.execute(
+                "insert into ledger.global_holdouts values (%s, %s, 0.1, %s)", (person, is_held is None, ASSIGNED)
+            )
+            connection.execute(
+                "insert into ledger.assignments (campaign_id, person_id, campaign_version, arm_code, variant_code,"
+                " is_global_holdout, is_campaign_holdout, assigned_date)"
+                " values (%s, %s, 'v1', %s, 'plain', %s, %s, %s)",
+                (campaign, person, arm, is_held is None, is_held is True, ASSIGNED),
+            )
+            connection.execute(
+                "insert into ledger.entries (audience_id, campaign_id, step_number, selected_date, person_id,"
+                " campaign_version, user_id, line_id, episode_number, last_key_date, contact_id, channel, arm_code,"
+                " variant_code, offer_code, is_held_out, state)"
+                " values (%(person)s, %(campaign)s, 1, %(day)s, %(person)s, 'v1', %(person)s, 'all', 1, '2025-11-01',"
+                " %(person)s, %(channel)s, %(arm)s, 'plain', 'coupon', %(held)s, %(state)s)",
+                {
+                    "person": person, "campaign": campaign, "day": ASSIGNED, "channel": channel, "arm": arm,
+                    "held": is_held is not False, "state": "sent" if is_held is False else "held_out",
+                },
+            )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def outcomes(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection]:
     """The warehouse after the night, as the auditor sees it."""
@@ -74,7 +151,7 @@ def outcomes(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFacto
     exam_touches, exam_orders = controlled_campaign("exam", control_orders=10)
     quiz_touches, quiz_orders = controlled_campaign("quiz", control_orders=9)
     write(folder, "workspace.yml", "business_time_zone: UTC\ncurrency_code: EUR\n")
-    write(folder, "landing/orders/orders.csv", ORDERS + exam_orders + quiz_orders)
+    write(folder, "landing/orders/orders.csv", ORDERS + exam_orders + quiz_orders + own_orders())
     write(folder, "landing/touches/touches.csv", TOUCHES + exam_touches + quiz_touches)
     write(folder, "landing/redemptions/redemptions.csv", REDEMPTIONS)
     write(folder, "landing/acquisition_costs/costs.csv", COSTS)
@@ -84,6 +161,8 @@ def outcomes(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFacto
         workspace = load_workspace(folder)
         load_definitions(workspace)
         load_landing(workspace)
+        with module_warehouse.connect("owner") as owner:
+            fill_ledger(owner)
         prepare_night(workspace, AS_OF)
         for layer in ("staging", "intermediate", "marts"):
             dbt.build_layer(layer)
@@ -118,14 +197,18 @@ def followed(connection: psycopg.Connection, user: str, window: int) -> dict[str
     return found[0]
 
 
-def effect(connection: psycopg.Connection, campaign: str, window: int, metric: str) -> dict[str, Any]:
+def effect(
+    connection: psycopg.Connection, campaign: str, window: int, metric: str, arm: str | None = None
+) -> dict[str, Any]:
     found = rows(
         connection,
         "select * from outcomes.out_campaign_effects where campaign_id = %(campaign)s and window_days = %(window)s"
-        " and metric_code = %(metric)s and segment_type = 'all'",
+        " and metric_code = %(metric)s and segment_type = 'all'"
+        " and (cast(%(arm)s as text) is null or arm_code = %(arm)s)",
         campaign=campaign,
         window=window,
         metric=metric,
+        arm=arm,
     )
     assert len(found) == 1
     return found[0]
@@ -238,8 +321,17 @@ def test_balance_states_what_is_known_of_new_and_returned_customers_and_why_the_
     december, january = date(2025, 12, 1), date(2026, 1, 1)
     february, march = date(2026, 2, 1), date(2026, 3, 1)
     assert list(found) == [
-        (december, "unknown"), (january, "search"), (january, "unknown"), (february, "unknown"), (march, "unknown")
+        (date(2025, 11, 1), "unknown"), (december, "unknown"), (january, "search"), (january, "unknown"),
+        (february, "email"), (february, "phone"), (february, "unknown"), (march, "unknown"),
     ]  # fmt: skip
+    # Ours by e-mail: 60 entered, 30 came back, (0.5 - 0.25) x (40 + 20) = 15 caused, for 60 x 0.001 + 2 rewards of 1.
+    # By phone nobody was held out.
+    ours = found[february, "email"]
+    assert (ours["recalled_count"], ours["returned_count"], ours["caused_return_count"]) == (60, 30, Decimal("15.00"))
+    assert (ours["recall_cost_amount"], found[february, "phone"]["not_estimable_reason"]) == (
+        Decimal("2.06"),
+        "no control",
+    )
     # anna, cleo and dora for 5 + 7; each kept 30 % of the first order as margin: (30 + 11 + 12) x 0.3.
     new = found[december, "unknown"]
     assert (new["new_count"], new["new_cost_amount"], new["new_cost_per_customer_amount"]) == (3, 12, Decimal("4.00"))
@@ -261,3 +353,101 @@ def test_balance_states_what_is_known_of_new_and_returned_customers_and_why_the_
     late = found[march, "unknown"]
     assert (late["recalled_count"], late["immature_count"], late["is_complete"]) == (1, 1, False)
     assert (late["returned_count"], late["not_estimable_reason"]) == (0, "no window has ended")
+
+
+def profit(connection: psycopg.Connection, campaign: str) -> dict[str, Any]:
+    found = rows(
+        connection, "select * from outcomes.out_campaign_profit where campaign_id = %(campaign)s", campaign=campaign
+    )
+    assert len(found) == 1
+    return found[0]
+
+
+def test_own_campaign_is_compared_with_its_own_holdout(outcomes: psycopg.Connection) -> None:
+    for arm, count in (("warm", 40), ("brief", 20)):
+        returned = effect(outcomes, "own", 21, "return_rate", arm)
+        assert (returned["treated_count"], returned["control_count"]) == (count, 40)
+        assert (returned["treated_mean"], returned["control_mean"], returned["lift"]) == (
+            Decimal("0.5"), Decimal("0.25"), Decimal("0.25")
+        )  # fmt: skip
+        # As drawn: 60 x 2/3 = 40, 60 x 1/3 = 20 and 100 x 0.4 = 40 were expected.
+        assert returned["mismatch_p"] == pytest.approx(1, abs=1e-4)
+        assert (returned["is_estimable"], returned["is_approximate"]) == (True, True)
+
+
+def test_own_campaign_without_a_holdout_of_its_channel_states_no_lift(outcomes: psycopg.Connection) -> None:
+    calls = effect(outcomes, "calls", 30, "return_rate")
+    assert (calls["treated_count"], calls["treated_mean"], calls["lift"]) == (20, Decimal("0.6"), None)
+    assert calls["not_estimable_reason"] == "no control"
+
+
+def test_global_holdout_is_control_of_all_campaigns_only(outcomes: psycopg.Connection) -> None:
+    # 60 + 40 of own and 20 of calls against 12; of those 3 came back, which is too few to say anything.
+    everything = effect(outcomes, "all", 30, "return_rate")
+    assert (everything["treated_count"], everything["control_count"]) == (120, 12)
+    # 20 + 10 + 10 + 12 of 120.
+    assert float(everything["treated_mean"]) == pytest.approx(52 / 120)
+    assert everything["control_mean"] == Decimal("0.25")
+    assert everything["not_estimable_reason"] == "fewer than 10 users with an event in an arm"
+    # 12 where 13.2 were expected: (1.2)^2 / (132 x 0.09) = 0.12121, p = 0.7277.
+    assert float(everything["mismatch_p"]) == pytest.approx(0.7277, abs=1e-4)
+    assert rows(
+        outcomes,
+        "select distinct campaign_id from outcomes.out_recalled_users where person_id like 'own\\_warm\\_never%%'",
+    ) == [{"campaign_id": "all"}]
+
+
+def test_own_campaign_segments_are_layer_and_reason_at_the_assignment(outcomes: psycopg.Connection) -> None:
+    segments = rows(
+        outcomes,
+        "select segment_type, sum(treated_count) as treated_count from outcomes.out_campaign_effects"
+        " where campaign_id = 'own' and window_days = 21 and metric_code = 'return_rate' group by 1 order by 1",
+    )
+    assert segments == [{"segment_type": name, "treated_count": 60} for name in ("all", "layer", "reason")]
+
+
+def test_campaign_profit_recalled_30_caused_15_and_earned_42_94(outcomes: psycopg.Connection) -> None:
+    own = profit(outcomes, "own")
+    # The window is the campaign's own, 21 days. A return brings 10 x 0.3 = 3. Warm: 20 x 3 - 40 x 0.75 = 30, brief:
+    # 10 x 3 - 20 x 0.75 = 15; cost 60 x 0.001 and two rewards of 1: 45 - 2.06 = 42.94.
+    assert (own["window_days"], own["treated_count"], own["control_count"]) == (21, 60, 40)
+    assert (own["recalled_count"], own["caused_count"]) == (30, 15)
+    assert (own["cost_amount"], own["incremental_profit_amount"]) == (Decimal("2.06"), Decimal("42.94"))
+    assert own["incremental_contribution_amount"] == 45
+    # 42.94 / 2.06 and 2.06 / 15.
+    assert float(own["roi"]) == pytest.approx(20.844660)
+    assert float(own["cost_per_caused_amount"]) == pytest.approx(0.137333, abs=1e-6)
+    # Returns: arms 40 x 0.25 x 40/39 = 10.25641 and 20 x 0.25 x 20/19 = 5.26316, control 60^2 x 0.1875 x 40/39 / 40 =
+    # 17.30769; together 32.82726, Welch 10.25641^2/39 + 5.26316^2/19 + 17.30769^2/39 = 11.8361: df 91.05, t 1.98634,
+    # half width 11.3808.
+    assert float(own["caused_low"]) == pytest.approx(15 - 11.3808, abs=2e-3)
+    assert float(own["caused_high"]) == pytest.approx(15 + 11.3808, abs=2e-3)
+    # All 30 who came back had heard of no other campaign: a last-touch report claims twice what was caused.
+    assert (own["last_touch_count"], own["last_touch_amount"]) == (30, 90)
+    assert own["is_approximate"]
+
+
+def test_campaign_profit_without_a_control_shows_the_cost_and_the_reason(outcomes: psycopg.Connection) -> None:
+    calls = profit(outcomes, "calls")
+    assert (calls["recalled_count"], calls["caused_count"], calls["incremental_profit_amount"]) == (12, None, None)
+    assert (calls["caused_not_estimable_reason"], calls["profit_not_estimable_reason"]) == ("no control", "no control")
+    # 20 calls at 2; last touch claims all 12.
+    assert (calls["cost_amount"], calls["last_touch_count"]) == (40, 12)
+    assert profit(outcomes, "spring")["cost_amount"] is None
+    # All together cost both: 2.06 + 40.
+    assert profit(outcomes, "all")["cost_amount"] == Decimal("42.06")
+
+
+def test_relapse_curves_wait_for_the_limit_and_stand_beside_the_first_lifetime(outcomes: psycopg.Connection) -> None:
+    # Back on 3 February for one day, lapsed again on 5 March: after 35 days n = 0 is known (35 - 30 = 5), 7 not yet.
+    curves = rows(
+        outcomes,
+        "select arm_code, offer_code, day_number, returned_count, relapsed_count, second_lifetime_value_amount,"
+        " first_lifetime_value_amount, is_lapsing_faster from outcomes.out_relapse_curves"
+        " where campaign_id = 'own' and reason_code = 'all' order by arm_code",
+    )
+    assert [tuple(curve.values()) for curve in curves] == [
+        ("brief", "coupon", 0, 10, 10, 3, 3, False),
+        ("control", "none", 0, 10, 10, 3, 3, False),
+        ("warm", "coupon", 0, 20, 20, 3, 3, False),
+    ]

@@ -22,6 +22,7 @@ outcomes as (
 
     select
         recalled_users.campaign_id,
+        recalled_users.comparison_code,
         recalled_users.line_id,
         recalled_users.layer_code,
         recalled_users.offer_code,
@@ -42,6 +43,7 @@ controls as (
 
     select
         campaign_id,
+        comparison_code,
         line_id,
         layer_code,
         count(*) as user_count,
@@ -50,6 +52,7 @@ controls as (
     where is_control
     group by
         campaign_id,
+        comparison_code,
         line_id,
         layer_code
 
@@ -60,6 +63,7 @@ treated as (
 
     select
         campaign_id,
+        comparison_code,
         line_id,
         layer_code,
         {{ action_code('offer_code', 'channel') }} as action_code,
@@ -72,13 +76,14 @@ treated as (
         and channel is not null
     group by
         campaign_id,
+        comparison_code,
         line_id,
         layer_code,
         {{ action_code('offer_code', 'channel') }}
 
 ),
 
--- Each campaign is compared with its own control; a handful of held-out users would measure noise.
+-- Each campaign is compared with its own control of the same channel; a handful of held-out users would measure noise.
 compared as (
 
     select
@@ -93,6 +98,7 @@ compared as (
     inner join controls
         on
             treated.campaign_id = controls.campaign_id
+            and treated.comparison_code = controls.comparison_code
             and treated.line_id = controls.line_id
             and treated.layer_code = controls.layer_code
     cross join rules

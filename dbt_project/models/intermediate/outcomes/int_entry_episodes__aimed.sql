@@ -38,6 +38,18 @@ orders as (
 
 ),
 
+-- Decided with what was known on the day of the lapse, which was before the entry.
+profiles as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date,
+        reason_code
+    from {{ ref('int_episode_profiles') }}
+
+),
+
 layer_spans as (
 
     select
@@ -123,6 +135,7 @@ relapses as (
     select
         aimed_episodes.campaign_id,
         aimed_episodes.person_id,
+        min(episodes.last_key_date) as relapse_key_date,
         min(episodes.lapsed_date) as relapsed_date
     from aimed_episodes
     inner join episodes
@@ -145,13 +158,20 @@ final as (
         aimed_episodes.line_id,
         aimed_episodes.last_key_date,
         aimed_episodes.returned_date,
+        relapses.relapse_key_date,
         relapses.relapsed_date,
-        layer_spans.layer_code
+        layer_spans.layer_code,
+        profiles.reason_code
     from aimed_episodes
     left join relapses
         on
             aimed_episodes.campaign_id = relapses.campaign_id
             and aimed_episodes.person_id = relapses.person_id
+    left join profiles
+        on
+            aimed_episodes.user_id = profiles.user_id
+            and aimed_episodes.line_id = profiles.line_id
+            and aimed_episodes.last_key_date = profiles.last_key_date
     left join layer_spans
         on
             aimed_episodes.user_id = layer_spans.user_id
@@ -169,6 +189,8 @@ select
     line_id,
     last_key_date,
     returned_date,
+    relapse_key_date,
     relapsed_date,
-    layer_code
+    layer_code,
+    reason_code
 from final

@@ -9,18 +9,20 @@ entries as (
         campaign_id,
         person_id,
         user_id,
-        is_imported
+        kind_code
     from {{ ref('int_campaign_entries__resolved') }}
     where not is_control
 
 ),
 
-persons as (
+entry_users as (
 
     select
-        user_id,
-        person_id
-    from {{ source('ledger', 'persons') }}
+        campaign_id,
+        person_id,
+        user_id
+    from {{ ref('int_entry_users__listed') }}
+    where not is_control
 
 ),
 
@@ -54,37 +56,13 @@ channels as (
 
 ),
 
-redemptions as (
+rewards as (
 
     select
         campaign_id,
         user_id,
         reward_amount
-    from {{ ref('stg_landing__redemptions') }}
-    where campaign_id is not null
-
-),
-
--- A person may have several users; what any of them redeems is paid for.
-entry_users as (
-
-    select
-        campaign_id,
-        person_id,
-        user_id
-    from entries
-    where is_imported
-
-    union all
-
-    select
-        entries.campaign_id,
-        entries.person_id,
-        persons.user_id
-    from entries
-    inner join persons
-        on entries.person_id = persons.person_id
-    where not entries.is_imported
+    from {{ ref('int_campaign_rewards__booked') }}
 
 ),
 
@@ -99,29 +77,36 @@ costs as (
         on
             entries.campaign_id = touches.campaign_id
             and entries.user_id = touches.user_id
-    where entries.is_imported
+    where entries.kind_code = 'imported'
 
     union all
 
+    -- What any campaign of ours sent to a person is a cost of that campaign and of all of them.
     select
-        sends.campaign_id,
-        sends.person_id,
+        entries.campaign_id,
+        entries.person_id,
         channels.unit_cost_amount as cost_amount
-    from sends
+    from entries
+    inner join sends
+        on
+            entries.person_id = sends.person_id
+            and (entries.campaign_id = sends.campaign_id or entries.kind_code = 'program')
     left join channels
         on sends.channel = channels.channel
+    where entries.kind_code <> 'imported'
 
     union all
 
+    -- A person may have several users; what any of them redeems is paid for.
     select
         entry_users.campaign_id,
         entry_users.person_id,
-        redemptions.reward_amount as cost_amount
+        rewards.reward_amount as cost_amount
     from entry_users
-    inner join redemptions
+    inner join rewards
         on
-            entry_users.campaign_id = redemptions.campaign_id
-            and entry_users.user_id = redemptions.user_id
+            entry_users.campaign_id = rewards.campaign_id
+            and entry_users.user_id = rewards.user_id
 
 )
 

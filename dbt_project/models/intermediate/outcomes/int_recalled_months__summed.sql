@@ -27,7 +27,10 @@ recalled_users as (
     from {{ ref('int_recalled_users__delta') }} as recalled_users
     inner join longest_window
         on recalled_users.window_days = longest_window.window_days
-    where not recalled_users.is_control
+    where
+        not recalled_users.is_control
+        -- Whoever is in a campaign of ours is in that of all of them as well.
+        and recalled_users.kind_code <> 'program'
 
 ),
 

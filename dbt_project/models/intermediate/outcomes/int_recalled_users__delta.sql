@@ -1,5 +1,5 @@
 -- One row per campaign, person's first entry and window: what the person did from the entry on, as far as D knows.
-{{ config(materialized='table') }}
+{{ config(materialized='table', post_hook='{{ analyze(this) }}') }}
 
 with
 
@@ -14,47 +14,21 @@ entries as (
         is_control,
         channel,
         offer_code,
+        comparison_code,
         assigned_at,
-        assigned_date,
-        is_imported
+        assigned_date
     from {{ ref('int_campaign_entries__resolved') }}
 
 ),
 
 windows as (
 
-    {{ outcome_windows_in_force() }}
-
-),
-
-longest_window as (
-
-    select max(window_days) as window_days
-    from windows
-
-),
-
-orders as (
-
     select
-        user_id,
-        ordered_at,
-        ordered_date,
-        net_amount,
-        contribution_amount
-    from {{ ref('fct_orders') }}
-    where is_valid
-
-),
-
-visits as (
-
-    select
-        user_id,
-        visited_at,
-        visited_date,
-        coalesce(session_id, visit_id) as session_code
-    from {{ ref('stg_landing__visits') }}
+        campaign_id,
+        kind_code,
+        window_days,
+        is_campaign_window
+    from {{ ref('int_campaign_windows__listed') }}
 
 ),
 
@@ -66,82 +40,47 @@ aimed_episodes as (
         line_id,
         last_key_date,
         returned_date,
+        relapse_key_date,
         relapsed_date,
-        layer_code
+        layer_code,
+        reason_code
     from {{ ref('int_entry_episodes__aimed') }}
-
-),
-
--- A person may have several users; what any of them does counts.
-entry_users as (
-
-    select
-        campaign_id,
-        person_id,
-        user_id,
-        assigned_at,
-        assigned_date
-    from entries
-    where is_imported
-
-    union all
-
-    select
-        entries.campaign_id,
-        entries.person_id,
-        persons.user_id,
-        entries.assigned_at,
-        entries.assigned_date
-    from entries
-    inner join {{ source('ledger', 'persons') }} as persons
-        on entries.person_id = persons.person_id
-    where not entries.is_imported
 
 ),
 
 entry_orders as (
 
     select
-        entry_users.campaign_id,
-        entry_users.person_id,
-        {{ days_between('entry_users.assigned_date', 'orders.ordered_date') }} as day_number,
-        count(*) as order_count,
-        sum(orders.net_amount) as net_amount,
-        sum(orders.contribution_amount) as contribution_amount
-    from entry_users
-    cross join longest_window
-    inner join orders
-        on
-            entry_users.user_id = orders.user_id
-            and entry_users.assigned_date <= orders.ordered_date
-            and entry_users.assigned_at <= orders.ordered_at
-            and {{ add_days('entry_users.assigned_date', 'longest_window.window_days') }} > orders.ordered_date
-    group by
-        entry_users.campaign_id,
-        entry_users.person_id,
-        {{ days_between('entry_users.assigned_date', 'orders.ordered_date') }}
+        campaign_id,
+        person_id,
+        day_number,
+        order_count,
+        net_amount,
+        contribution_amount
+    from {{ ref('int_entry_orders__summed') }}
 
 ),
 
 entry_visits as (
 
     select
-        entry_users.campaign_id,
-        entry_users.person_id,
-        {{ days_between('entry_users.assigned_date', 'visits.visited_date') }} as day_number,
-        count(distinct visits.session_code) as visit_count
-    from entry_users
-    cross join longest_window
-    inner join visits
-        on
-            entry_users.user_id = visits.user_id
-            and entry_users.assigned_date <= visits.visited_date
-            and entry_users.assigned_at <= visits.visited_at
-            and {{ add_days('entry_users.assigned_date', 'longest_window.window_days') }} > visits.visited_date
-    group by
-        entry_users.campaign_id,
-        entry_users.person_id,
-        {{ days_between('entry_users.assigned_date', 'visits.visited_date') }}
+        campaign_id,
+        person_id,
+        day_number,
+        visit_count
+    from {{ ref('int_entry_visits__counted') }}
+
+),
+
+earlier_orders as (
+
+    select
+        campaign_id,
+        person_id,
+        order_count,
+        net_amount
+    from entry_orders
+    where day_number < 0
 
 ),
 
@@ -156,7 +95,10 @@ window_orders as (
         sum(entry_orders.contribution_amount) as contribution_amount
     from entry_orders
     inner join windows
-        on entry_orders.day_number < windows.window_days
+        on
+            entry_orders.campaign_id = windows.campaign_id
+            and entry_orders.day_number < windows.window_days
+    where entry_orders.day_number >= 0
     group by
         entry_orders.campaign_id,
         entry_orders.person_id,
@@ -173,7 +115,9 @@ window_visits as (
         sum(entry_visits.visit_count) as visit_count
     from entry_visits
     inner join windows
-        on entry_visits.day_number < windows.window_days
+        on
+            entry_visits.campaign_id = windows.campaign_id
+            and entry_visits.day_number < windows.window_days
     group by
         entry_visits.campaign_id,
         entry_visits.person_id,
@@ -192,13 +136,16 @@ final as (
         entries.is_control,
         entries.channel,
         entries.offer_code,
+        entries.comparison_code,
+        windows.kind_code,
         aimed_episodes.line_id,
         aimed_episodes.last_key_date,
         aimed_episodes.layer_code,
-        cast(null as {{ dbt.type_string() }}) as reason_code,
+        aimed_episodes.reason_code,
         entries.assigned_at,
         entries.assigned_date,
         windows.window_days,
+        windows.is_campaign_window,
         ({{ as_of_date() }} >= {{ add_days('entries.assigned_date', 'windows.window_days - 1') }}) as is_matured,
         cast(coalesce(window_visits.visit_count, 0) as integer) as visit_count,
         cast(coalesce(window_orders.order_count, 0) as integer) as order_count,
@@ -214,13 +161,24 @@ final as (
         case
             when aimed_episodes.returned_date < {{ add_days('entries.assigned_date', 'windows.window_days') }}
                 then aimed_episodes.relapsed_date
-        end as relapsed_date
+        end as relapsed_date,
+        case
+            when aimed_episodes.returned_date < {{ add_days('entries.assigned_date', 'windows.window_days') }}
+                then aimed_episodes.relapse_key_date
+        end as relapse_key_date,
+        coalesce(earlier_orders.order_count, 0) as earlier_order_count,
+        coalesce(earlier_orders.net_amount, 0) as earlier_net_amount
     from entries
-    cross join windows
+    inner join windows
+        on entries.campaign_id = windows.campaign_id
     left join aimed_episodes
         on
             entries.campaign_id = aimed_episodes.campaign_id
             and entries.person_id = aimed_episodes.person_id
+    left join earlier_orders
+        on
+            entries.campaign_id = earlier_orders.campaign_id
+            and entries.person_id = earlier_orders.person_id
     left join window_orders
         on
             entries.campaign_id = window_orders.campaign_id
@@ -243,6 +201,8 @@ select
     is_control,
     channel,
     offer_code,
+    comparison_code,
+    kind_code,
     line_id,
     last_key_date,
     layer_code,
@@ -250,6 +210,7 @@ select
     assigned_at,
     assigned_date,
     window_days,
+    is_campaign_window,
     is_matured,
     visit_count,
     order_count,
@@ -257,5 +218,8 @@ select
     contribution_amount,
     is_returned,
     returned_date,
-    relapsed_date
+    relapsed_date,
+    relapse_key_date,
+    earlier_order_count,
+    earlier_net_amount
 from final
