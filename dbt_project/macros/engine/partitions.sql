@@ -68,6 +68,29 @@
 
 
 {#-
+    The statements after which a large delta has, in a rebuild, the key and the indexes of the table that it becomes: what
+    reads it in the order of its key then need not sort it. On other nights it only gets its statistics.
+
+    Args:
+        name: The published model.
+-#}
+{% macro key_like(name) -%}
+    {{ adapter.dispatch('key_like', 'recall')(name) }}
+{%- endmacro %}
+
+
+{% macro postgres__key_like(name) -%}
+    {%- if execute and is_full_rebuild() -%}
+        {%- set node = node_called(name) -%}
+        {%- for statement in make_partition_statements(this, node, rows_relation(node).identifier) %}
+            {{ statement }};
+        {%- endfor %}
+    {%- endif %}
+    {{ analyze(this) }}
+{%- endmacro %}
+
+
+{#-
     Whether a table can become the partition of another as it is: the same columns of the same types, the key built.
 -#}
 {% macro can_become_partition(rows, relation) %}

@@ -5,14 +5,18 @@
     Args:
         view: The staging view, by `ref`; it has source_user_id.
         users: A relation with one row per source_user_id.
+        since: A date of that relation, where only the rows from it on are wanted. There are few of them, so that also
+            a full rebuild looks them up.
+        date: The view's business date, to be compared with it.
+        instant: The instant that it comes from, by which the index finds it.
 -#}
-{% macro rows_of_users(view, users) -%}
-    {{ adapter.dispatch('rows_of_users', 'recall')(view, users) }}
+{% macro rows_of_users(view, users, since=none, date=none, instant=none) -%}
+    {{ adapter.dispatch('rows_of_users', 'recall')(view, users, since, date, instant) }}
 {%- endmacro %}
 
 
-{% macro postgres__rows_of_users(view, users) -%}
-    {%- if is_full_rebuild() -%}
+{% macro postgres__rows_of_users(view, users, since, date, instant) -%}
+    {%- if is_full_rebuild() and not since -%}
         {{ view }}
     {%- else -%}
         (
@@ -21,7 +25,12 @@
             cross join lateral (
                 select *
                 from {{ view }} as view_rows
-                where view_rows.source_user_id = wanted.source_user_id
+                where
+                    view_rows.source_user_id = wanted.source_user_id
+                    {%- if since %}
+                    and view_rows.{{ date }} >= wanted.{{ since }}
+                    and view_rows.{{ instant }} >= {{ business_day_start('wanted.' ~ since) }} - interval '1 day'
+                    {%- endif %}
                 -- Keeps the planner from turning this around and reading all rows of all users.
                 offset 0
             ) as found

@@ -8,3 +8,9 @@
     create or replace view {{ relation }} as
     {{ sql }}
 {%- endmacro %}
+
+
+{#- Spark has no keys: the statistics alone. -#}
+{% macro spark__key_like(name) -%}
+    {{ analyze(this) }}
+{%- endmacro %}

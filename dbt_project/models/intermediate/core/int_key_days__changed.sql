@@ -1,5 +1,5 @@
 -- One row per changed customer, line and key day on or after the first order there, with the next one.
-{{ config(materialized='ephemeral') }}
+{{ config(post_hook='{{ analyze(this) }}') }}
 
 with
 

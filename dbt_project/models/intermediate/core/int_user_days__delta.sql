@@ -1,6 +1,6 @@
 -- One row per changed user, line (any included) and day with activity, from the first changed day on.
 -- depends_on: {{ source('definitions', 'funnel_steps') }}
-{{ config(post_hook='{{ analyze(this) }}') }}
+{{ config(post_hook="{{ key_like('fct_user_days') }}") }}
 
 with
 
@@ -14,8 +14,8 @@ activities as (
         action_count,
         0 as order_count,
         0 as feedback_count,
-        cast(0 as {{ numeric_type() }}) as net_amount,
-        cast(0 as {{ numeric_type() }}) as contribution_amount,
+        cast(null as {{ numeric_type() }}) as net_amount,
+        cast(null as {{ numeric_type() }}) as contribution_amount,
         funnel_step_number
     from {{ ref('int_visit_days__lined') }}
 
@@ -44,8 +44,8 @@ activities as (
         0 as action_count,
         0 as order_count,
         feedback_count,
-        cast(0 as {{ numeric_type() }}) as net_amount,
-        cast(0 as {{ numeric_type() }}) as contribution_amount,
+        cast(null as {{ numeric_type() }}) as net_amount,
+        cast(null as {{ numeric_type() }}) as contribution_amount,
         0 as funnel_step_number
     from {{ ref('int_feedback_days__lined') }}
 
@@ -61,8 +61,8 @@ final as (
         cast(sum(action_count) as integer) as action_count,
         cast(sum(order_count) as integer) as order_count,
         cast(sum(feedback_count) as integer) as feedback_count,
-        {{ plain_amount('sum(net_amount)') }} as net_amount,
-        {{ plain_amount('sum(contribution_amount)') }} as contribution_amount,
+        {{ plain_amount('coalesce(sum(net_amount), 0)') }} as net_amount,
+        {{ plain_amount('coalesce(sum(contribution_amount), 0)') }} as contribution_amount,
         cast(max(funnel_step_number) as integer) as funnel_step_number
     from activities
     group by

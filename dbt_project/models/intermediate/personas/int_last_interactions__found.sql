@@ -26,6 +26,17 @@ last_days as (
 
 ),
 
+last_sources as (
+
+    select
+        lapsed_sources.source_user_id,
+        last_days.activity_date
+    from last_days
+    inner join {{ ref('int_lapsed_users__changed') }} as lapsed_sources
+        on last_days.user_id = lapsed_sources.user_id
+
+),
+
 orders as (
 
     select
@@ -33,7 +44,11 @@ orders as (
         orders.ordered_date,
         orders.ordered_at,
         orders.order_id
-    from {{ rows_of_users(ref('stg_landing__orders'), ref('int_lapsed_users__changed')) }} as orders
+    from
+        {{ rows_of_users(
+            ref('stg_landing__orders'), 'last_sources',
+            since='activity_date', date='ordered_date', instant='ordered_at'
+        ) }} as orders
     where orders.is_valid
 
 ),
@@ -48,7 +63,11 @@ visits as (
         visits.action,
         visits.object_type,
         visits.object_id
-    from {{ rows_of_users(ref('stg_landing__visits'), ref('int_lapsed_users__changed')) }} as visits
+    from
+        {{ rows_of_users(
+            ref('stg_landing__visits'), 'last_sources',
+            since='activity_date', date='visited_date', instant='visited_at'
+        ) }} as visits
 
 ),
 

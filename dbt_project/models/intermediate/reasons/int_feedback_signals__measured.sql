@@ -96,49 +96,43 @@ episode_feedback as (
 
 ),
 
+-- What an episode's signal comes to stands beside each feedback that it was taken from.
 measured as (
 
     select
         user_id,
         line_id,
         last_key_date,
+        feedback_id,
         signal_code,
+        signal_value as feedback_value,
         case
-            when signal_code in ('lowest_quality_rating', 'lowest_service_rating') then min(signal_value)
-            when signal_code = 'slowest_answer_days' then max(signal_value)
-            else count(*)
+            when signal_code in ('lowest_quality_rating', 'lowest_service_rating')
+                then min(signal_value) over (partition by user_id, line_id, last_key_date, signal_code)
+            when signal_code = 'slowest_answer_days'
+                then max(signal_value) over (partition by user_id, line_id, last_key_date, signal_code)
+            else count(*) over (partition by user_id, line_id, last_key_date, signal_code)
         end as signal_value
     from episode_feedback
-    group by
-        user_id,
-        line_id,
-        last_key_date,
-        signal_code
 
 )
 
 -- Named are the ratings and answers that decided, and all that are counted.
 select
-    measured.user_id,
-    measured.line_id,
-    measured.last_key_date,
-    measured.signal_code,
-    cast(measured.signal_value as {{ numeric_type() }}) as signal_value,
-    '"' || measured.signal_code || '": ' || cast(measured.signal_value as {{ dbt.type_string() }})
-    || ', "' || measured.signal_code || '_feedback_ids": ' || {{ json_list('episode_feedback.feedback_id') }} as members
+    user_id,
+    line_id,
+    last_key_date,
+    signal_code,
+    cast(signal_value as {{ numeric_type() }}) as signal_value,
+    '"' || signal_code || '": ' || cast(signal_value as {{ dbt.type_string() }})
+    || ', "' || signal_code || '_feedback_ids": ' || {{ json_list('feedback_id') }} as members
 from measured
-inner join episode_feedback
-    on
-        measured.user_id = episode_feedback.user_id
-        and measured.line_id = episode_feedback.line_id
-        and measured.last_key_date = episode_feedback.last_key_date
-        and measured.signal_code = episode_feedback.signal_code
 where
-    measured.signal_code not in ('lowest_quality_rating', 'lowest_service_rating', 'slowest_answer_days')
-    or measured.signal_value = episode_feedback.signal_value
+    signal_code not in ('lowest_quality_rating', 'lowest_service_rating', 'slowest_answer_days')
+    or signal_value = feedback_value
 group by
-    measured.user_id,
-    measured.line_id,
-    measured.last_key_date,
-    measured.signal_code,
-    measured.signal_value
+    user_id,
+    line_id,
+    last_key_date,
+    signal_code,
+    signal_value
