@@ -2,7 +2,6 @@
 -- sums that every mean, variance and covariance is made of.
 {{ config(materialized='table') }}
 
-{%- set metrics = effect_metrics() %}
 {%- set keys = [
     'campaign_id', 'comparison_code', 'arm_code', 'is_control', 'window_days', 'layer_code', 'reason_code', 'is_aimed',
     'is_matured',
@@ -49,14 +48,10 @@ limits as (
 person_values as (
 
     select
-        {% for key in keys %}
-        recalled_users.{{ key }},
-        {% endfor %}
+        {{ each_of(keys, 'recalled_users.$') }},
         recalled_users.earlier_order_count as x1,
         recalled_users.earlier_net_amount as x2,
-        {% for metric_code, metric in metrics.items() %}
-        cast({{ metric.value }} as {{ numeric_type() }}) as {{ metric_code }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ metric_values() }}
     from recalled_users
     left join limits
         on
@@ -67,29 +62,14 @@ person_values as (
 
 -- A person who did nothing is null in every value, and a sum passes over it.
 select
-    {% for key in keys %}
-    {{ key }},
-    {% endfor %}
+    {{ each_of(keys) }},
     count(*) as user_count,
     coalesce(sum(x1), 0) as x1_total,
     coalesce(sum(x2), 0) as x2_total,
     coalesce(sum(x1 * x1), 0) as x1_x1_total,
     coalesce(sum(x1 * x2), 0) as x1_x2_total,
     coalesce(sum(x2 * x2), 0) as x2_x2_total,
-    {% for metric_code, metric in metrics.items() %}
-    count({{ metric_code }}) as {{ metric_code }}__events,
-    coalesce(sum({{ metric_code }}), 0) as {{ metric_code }}__total,
-    coalesce(sum({{ metric_code }} * {{ metric_code }}), 0) as {{ metric_code }}__square_total,
-    {% if metric.is_adjusted %}
-    coalesce(sum({{ metric_code }} * x1), 0) as {{ metric_code }}__x1_total,
-    coalesce(sum({{ metric_code }} * x2), 0) as {{ metric_code }}__x2_total{{ ',' if not loop.last }}
-    {% else %}
-    cast(null as {{ numeric_type() }}) as {{ metric_code }}__x1_total,
-    cast(null as {{ numeric_type() }}) as {{ metric_code }}__x2_total{{ ',' if not loop.last }}
-    {% endif %}
-    {% endfor %}
+    {{ metric_sums() }}
 from person_values
 group by
-    {% for key in keys %}
-    {{ key }}{{ ',' if not loop.last }}
-    {% endfor %}
+    {{ each_of(keys) }}

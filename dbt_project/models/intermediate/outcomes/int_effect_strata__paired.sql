@@ -2,11 +2,8 @@
 -- strata that are large enough on both sides.
 {{ config(materialized='table') }}
 
-{%- set keys = ['campaign_id', 'arm_code', 'segment_type', 'segment_code', 'window_days', 'metric_code'] %}
-{%- set sums = [
-    'user_count', 'x1_total', 'x2_total', 'x1_x1_total', 'x1_x2_total', 'x2_x2_total', 'y_total', 'y_square_total',
-    'y_x1_total', 'y_x2_total',
-] %}
+{%- set keys = effect_keys() %}
+{%- set sums = ['user_count'] + effect_sums() %}
 
 with
 
@@ -19,18 +16,11 @@ rules as (
 strata as (
 
     select
-        campaign_id,
+        {{ each_of(keys) }},
         comparison_code,
-        arm_code,
         is_control,
-        segment_type,
-        segment_code,
-        window_days,
-        metric_code,
         stratum_code,
-        {% for name in sums %}
-        {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ each_of(sums) }}
     from {{ ref('int_effect_strata__summed') }}
     where is_adjusted
 
@@ -39,9 +29,7 @@ strata as (
 treated_arms as (
 
     select
-        {% for key in keys %}
-        {{ key }},
-        {% endfor %}
+        {{ each_of(keys) }},
         comparison_code
     from {{ ref('int_effects__compared') }}
     where
@@ -55,14 +43,10 @@ treated_arms as (
 sides as (
 
     select
-        {% for key in keys %}
-        treated_arms.{{ key }},
-        {% endfor %}
+        {{ each_of(keys, 'treated_arms.$') }},
         strata.is_control,
         strata.stratum_code,
-        {% for name in sums %}
-        strata.{{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ each_of(sums, 'strata.$') }}
     from treated_arms
     inner join strata
         on
@@ -76,54 +60,56 @@ sides as (
 
 ),
 
+counts as (
+
+    select
+        {{ each_of(keys) }},
+        stratum_code,
+        sum(user_count) as user_count,
+        sum(case when is_control then 0 else user_count end) as treated_count,
+        sum(case when is_control then user_count else 0 end) as control_count
+    from sides
+    group by
+        {{ each_of(keys) }},
+        stratum_code
+
+),
+
 sizes as (
 
     select
-        {% for key in keys %}
-        sides.{{ key }},
-        {% endfor %}
-        sides.stratum_code,
-        sum(sides.user_count) as user_count,
-        least(
-            sum(case when sides.is_control then 0 else sides.user_count end),
-            sum(case when sides.is_control then sides.user_count else 0 end)
-        ) as smaller_count,
-        sum(case when sides.is_control then 0 else sides.user_count end) as treated_count,
-        sum(case when sides.is_control then sides.user_count else 0 end) as control_count
-    from sides
-    group by
-        {% for key in keys %}
-        sides.{{ key }},
-        {% endfor %}
-        sides.stratum_code
+        counts.*,
+        least(counts.treated_count, counts.control_count) >= rules.min_stratum_count as is_large,
+        rules.min_stratum_count
+    from counts
+    cross join rules
 
 ),
 
 judged as (
 
     select
-        {% for key in keys %}
-        sizes.{{ key }},
-        {% endfor %}
-        sizes.stratum_code,
-        sizes.smaller_count >= rules.min_stratum_count as is_large,
-        sum(case when sizes.smaller_count < rules.min_stratum_count then sizes.treated_count else 0 end)
-            over (partition by {% for key in keys %}sizes.{{ key }}{{ ', ' if not loop.last }}{% endfor %})
-        >= rules.min_stratum_count
-        and sum(case when sizes.smaller_count < rules.min_stratum_count then sizes.control_count else 0 end)
-            over (partition by {% for key in keys %}sizes.{{ key }}{{ ', ' if not loop.last }}{% endfor %})
-        >= rules.min_stratum_count as is_rest_large,
-        first_value(
-            case when sizes.smaller_count >= rules.min_stratum_count then sizes.stratum_code else 'rest' end
-        ) over (
-            partition by {% for key in keys %}sizes.{{ key }}{{ ', ' if not loop.last }}{% endfor %}
+        {{ each_of(keys) }},
+        stratum_code,
+        is_large,
+        min_stratum_count,
+        sum(case when is_large then 0 else treated_count end) over (
+            partition by
+                {{ each_of(keys) }}
+        ) as rest_treated_count,
+        sum(case when is_large then 0 else control_count end) over (
+            partition by
+                {{ each_of(keys) }}
+        ) as rest_control_count,
+        first_value(case when is_large then stratum_code else 'rest' end) over (
+            partition by
+                {{ each_of(keys) }}
             order by
-                case when sizes.smaller_count >= rules.min_stratum_count then 0 else 1 end,
-                sizes.user_count desc,
-                sizes.stratum_code
+                case when is_large then 0 else 1 end,
+                user_count desc,
+                stratum_code
         ) as largest_stratum_code
     from sizes
-    cross join rules
 
 ),
 
@@ -131,13 +117,11 @@ judged as (
 chosen as (
 
     select
-        {% for key in keys %}
-        {{ key }},
-        {% endfor %}
+        {{ each_of(keys) }},
         stratum_code,
         case
             when is_large then stratum_code
-            when is_rest_large then 'rest'
+            when least(rest_treated_count, rest_control_count) >= min_stratum_count then 'rest'
             else largest_stratum_code
         end as chosen_code
     from judged
@@ -145,24 +129,14 @@ chosen as (
 )
 
 select
-    {% for key in keys %}
-    sides.{{ key }},
-    {% endfor %}
+    {{ each_of(keys, 'sides.$') }},
     chosen.chosen_code as stratum_code,
-    {% for name in sums %}
-    sum(case when sides.is_control then 0 else sides.{{ name }} end) as t_{{ name }},
-    sum(case when sides.is_control then sides.{{ name }} else 0 end) as c_{{ name }}{{ ',' if not loop.last }}
-    {% endfor %}
+    {{ each_of(sums, 'sum(case when sides.is_control then 0 else sides.$ end) as t_$') }},
+    {{ each_of(sums, 'sum(case when sides.is_control then sides.$ else 0 end) as c_$') }}
 from sides
 inner join chosen
     on
-        {% for key in keys %}
-        sides.{{ key }} = chosen.{{ key }}
-        and
-        {% endfor %}
-        sides.stratum_code = chosen.stratum_code
+        {{ each_of(keys + ['stratum_code'], 'sides.$ = chosen.$', ' and') }}
 group by
-    {% for key in keys %}
-    sides.{{ key }},
-    {% endfor %}
+    {{ each_of(keys, 'sides.$') }},
     chosen.chosen_code

@@ -126,29 +126,43 @@ valued as (
 
 ),
 
+-- Of every reason together, and of each.
+reasoned as (
+
+    select
+        valued.*,
+        'all' as counted_reason_code
+    from valued
+
+    union all
+
+    select
+        valued.*,
+        reason_code as counted_reason_code
+    from valued
+
+),
+
 counted as (
-    {% for reason in ["'all'", 'reason_code'] %}
+
     select
         campaign_id,
         arm_code,
         offer_code,
-        {{ reason }} as reason_code,
+        counted_reason_code as reason_code,
         day_number,
         count(*) as returned_count,
         sum(relapsed_count) as relapsed_count,
         sum(second_amount) as second_amount,
         sum(first_amount) as first_amount
-    from valued
+    from reasoned
     group by
         campaign_id,
         arm_code,
         offer_code,
-        {% if reason == 'reason_code' %}
-        reason_code,
-        {% endif %}
+        counted_reason_code,
         day_number
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+
 ),
 
 -- An offer against all others who returned in the same campaign, the control among them.

@@ -26,16 +26,34 @@ buyers as (
 ),
 
 amounts as (
-    {% for metric in ['order_count', 'net_amount', 'contribution_amount'] %}
+
     select
         campaign_id,
         window_days,
-        '{{ metric }}' as metric_code,
-        cast({{ metric }} as {{ numeric_type() }}) as metric_value
+        'order_count' as metric_code,
+        cast(order_count as {{ numeric_type() }}) as metric_value
     from buyers
-    where {{ metric }} <> 0
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+
+    union all
+
+    select
+        campaign_id,
+        window_days,
+        'net_amount' as metric_code,
+        net_amount as metric_value
+    from buyers
+    where net_amount <> 0
+
+    union all
+
+    select
+        campaign_id,
+        window_days,
+        'contribution_amount' as metric_code,
+        contribution_amount as metric_value
+    from buyers
+    where contribution_amount <> 0
+
 ),
 
 ranked as (
@@ -67,9 +85,9 @@ limits as (
 select
     campaign_id,
     window_days,
-    {% for metric in ['order_count', 'net_amount', 'contribution_amount'] %}
-    max(case when metric_code = '{{ metric }}' then metric_value end) as {{ metric }}{{ ',' if not loop.last }}
-    {% endfor %}
+    max(case when metric_code = 'order_count' then metric_value end) as order_count,
+    max(case when metric_code = 'net_amount' then metric_value end) as net_amount,
+    max(case when metric_code = 'contribution_amount' then metric_value end) as contribution_amount
 from limits
 group by
     campaign_id,
