@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from recall.cli import (
+    backup_commands,
     database_commands,
     demo_command,
     doctor_command,
@@ -35,6 +36,7 @@ for group in (
     database_commands,
     night_commands,
     why_command,
+    backup_commands,
     experiment_command,
     doctor_command,
 ):

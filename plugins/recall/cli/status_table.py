@@ -55,6 +55,8 @@ def _night_rows(nights: NightStatus, workspace: Workspace | None) -> Iterator[Ro
         yield "last night tried", nights.last.state, f"{nights.last.as_of_date}, begun {nights.last.started_at:%F %T}"
     if nights.unknown_send_count:
         yield "sends unknown", f"{nights.unknown_send_count:,}", "see docs/runbooks/sends_unknown.md"
+    for channel, note in nights.stopped:
+        yield "sending stopped", "all channels" if channel == "*" else channel, note
     if nights.lock is not None:
         yield "at work", nights.lock.holder.split(" | ")[0], f"lease until {nights.lock.expires_at:%F %T} UTC"
 

@@ -58,6 +58,7 @@ class NightStatus:
         lock: Who is at work now; None if nobody is.
         load_count: Loads ended well so far.
         unknown_send_count: Sends of which nobody can tell whether they arrived.
+        stopped: Channels whose kill switch is pulled, each with the note of whoever did; `*` stands for all.
     """
 
     served: Build | None
@@ -65,6 +66,7 @@ class NightStatus:
     lock: LockState | None
     load_count: int
     unknown_send_count: int
+    stopped: tuple[tuple[str, str], ...]
 
 
 _BUILD_COLUMNS = "build_id, as_of_date, state, started_at, finished_at, is_full_rebuild"
@@ -94,12 +96,16 @@ def read_status(home: Home | None = None) -> NightStatus:
         ).fetchone()
         loads = database.execute("select count(*) from control.loads where state = 'done'").fetchone()
         unknown = database.execute("select count(*) from ledger.sends where state = 'unknown'").fetchone()
+        stopped = database.execute(
+            "select channel, note from ledger.kill_switches where is_stopped order by channel"
+        ).fetchall()
     return NightStatus(
         served=Build(*served) if served else None,
         last=Build(*last) if last else None,
         lock=LockState(*lock) if lock else None,
         load_count=int(loads[0]) if loads else 0,
         unknown_send_count=int(unknown[0]) if unknown else 0,
+        stopped=tuple((str(channel), str(note)) for channel, note in stopped),
     )
 
 
