@@ -49,6 +49,7 @@ def test_runbooks_exist_for_every_alert() -> None:
         "churn_limit_drifting",
         "audience_unusual",
         "sends_unknown",
+        "receipts_unreadable",
         "database_lost",
         "dag_late",
     }

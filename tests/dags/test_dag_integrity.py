@@ -53,6 +53,14 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "write_report": {"announce_report"},
         "announce_report": set(),
     },
+    "collect_receipts": {
+        "list_sources": {"collect_source"},
+        "collect_source": set(),
+    },
+    "resume_exports": {
+        "list_waiting": {"export_channel"},
+        "export_channel": set(),
+    },
     "calibrate_definitions": {
         "fit_marts": {"announce_fit"},
         "announce_fit": set(),
@@ -101,7 +109,7 @@ report = {
             "outlets": [outlet.name for task in dag.tasks for outlet in task.outlets],
             "awaits": [asset.name for asset in getattr(dag.timetable.asset_condition, "objects", [])],
             "timetable": type(dag.timetable).__name__,
-            "expression": getattr(dag.timetable, "expression", ""),
+            "expression": getattr(getattr(dag.timetable, "timetable", dag.timetable), "expression", ""),
             "interval_days": getattr(getattr(dag.timetable, "interval", None), "days", 0),
         }
         for dag_id, dag in bag.dags.items()
@@ -156,7 +164,7 @@ def test_dag_files_only_wire(found: dict[str, Any]) -> None:
         assert not [line for line in lines if line.lstrip().startswith(("def ", "class "))], path.name
 
 
-def test_dags_are_chained_by_assets_and_one_clock(found: dict[str, Any]) -> None:
+def test_dags_of_the_night_are_chained_by_assets_and_one_clock(found: dict[str, Any]) -> None:
     dags = found["dags"]
     assert dags["ingest_raw"]["awaits"] == []
     assert dags["ingest_raw"]["timetable"] == "CronTriggerTimetable"
@@ -166,6 +174,16 @@ def test_dags_are_chained_by_assets_and_one_clock(found: dict[str, Any]) -> None
         assert dags[maker]["outlets"] == dags[follower]["awaits"], f"{maker} -> {follower}"
     # A fit beside the night must not hold up what is sent.
     assert dags["calibrate_definitions"]["awaits"] == dags["build_warehouse"]["outlets"]
+    # Peers tell what they know at any hour, and delivered receipts come with a load.
+    assert dags["collect_receipts"]["awaits"] == dags["ingest_raw"]["outlets"]
+    assert dags["collect_receipts"]["timetable"] == "AssetOrTimeSchedule"
+
+
+def test_dags_beside_the_night_strike_once_an_hour(found: dict[str, Any]) -> None:
+    dags = found["dags"]
+    assert dags["collect_receipts"]["expression"] == "5 * * * *"
+    assert dags["resume_exports"]["expression"] == "10 * * * *"
+    assert dags["resume_exports"]["awaits"] == []
 
 
 def test_dags_run_one_at_a_time_and_never_catch_up(found: dict[str, Any]) -> None:

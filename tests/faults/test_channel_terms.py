@@ -14,7 +14,7 @@ from tests.support.sending import AS_OF_DATE, SELECTED_DATE, SendingWorld
 
 from recall.channels.base import MessageDeliveryBase
 from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Settings, Traits
-from recall.domain.errors import RecallError, UsageError
+from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.hooks import delivery
 from recall.warehouse import ledger
 
@@ -67,13 +67,16 @@ class Story:
         self.world.run(f"update definitions.channels set {changes} where channel = 'email'", *values.values())
 
     def send(self, vendor: Vendor, **options: Any) -> delivery.ExportSummary:
+        return self.send_with(vendor, self.clocks.sleep, **options)
+
+    def send_with(self, vendor: Vendor, sleep: Callable[[float], None], **options: Any) -> delivery.ExportSummary:
         self.monkeypatch.setattr(delivery, "open_delivery", lambda code, settings: vendor)
         delivery.register_members(AS_OF_DATE)
         return delivery.export_channel(
             AS_OF_DATE,
             "email",
             environment={},
-            sleep=self.clocks.sleep,
+            sleep=sleep,
             now=lambda: self.clocks.now,
             monotonic=self.clocks.monotonic,
             **options,
@@ -179,6 +182,77 @@ def test_quiet_hours_that_begin_while_sending_stop_it(story: Story) -> None:
     assert len(peer.accepted) == 3
     assert Counter(story.entries.values()) == {("sent", None): 3, ("waiting", "quiet_hours"): 2}
     assert summary.resumes_at == datetime(2026, 3, 12, 8, 0, tzinfo=UTC)
+
+
+def test_export_goes_on_by_itself_as_soon_as_the_first_quiet_hours_have_ended(story: Story) -> None:
+    story.world.people(["ann", "li"])
+    story.terms(quiet_from="20:00", quiet_until="08:00")
+    # 22:00 in Berlin, whose 8 o'clock is 07:00 UTC; 05:00 in Shanghai, whose 8 o'clock is midnight UTC.
+    story.clocks.now = datetime(2026, 3, 11, 21, 0, tzinfo=UTC)
+    story.zone("ann", "Europe/Berlin")
+    story.zone("li", "Asia/Shanghai")
+    peer = vendor()
+    assert story.send(peer).waiting_count == 2
+
+    midnight = datetime(2026, 3, 12, 0, 0, tzinfo=UTC)
+    assert delivery.resumable_exports(now=midnight - timedelta(seconds=1)) == []
+    assert delivery.resumable_exports(now=midnight) == [delivery.Resumption(AS_OF_DATE, "email")]
+    story.clocks.now = midnight
+    story.send(peer)
+    assert peer.accepted == ["li@example.com"]
+    assert delivery.resumable_exports(now=midnight + timedelta(hours=1)) == []
+
+    story.clocks.now = midnight + timedelta(hours=7)
+    assert delivery.resumable_exports(now=story.clocks.now) == [delivery.Resumption(AS_OF_DATE, "email")]
+    assert story.send(peer).waiting_count == 0
+    assert peer.accepted == ["li@example.com", "ann@example.com"]
+
+
+def test_who_still_waits_when_the_next_night_is_registered_is_reached_by_that_one_and_once(story: Story) -> None:
+    story.world.people(["ann", "bob"])
+    story.terms(quiet_from="20:00", quiet_until="08:00")
+    story.clocks.now = datetime(2026, 3, 11, 21, 0, tzinfo=UTC)
+    peer = vendor()
+    story.send(peer)
+    # Nobody ran the export in the morning. The next night still selects Ann; Bob's step is no longer due.
+    story.world.build(SELECTED_DATE)
+    story.world.member("ann", selected_date=SELECTED_DATE + timedelta(days=1))
+
+    delivery.register_members(SELECTED_DATE)
+    delivery.export_channel(SELECTED_DATE, "email", environment={}, now=lambda: datetime(2026, 3, 12, 9, 0, tzinfo=UTC))
+
+    assert peer.accepted == ["ann@example.com"]
+    assert story.world.entries() == {
+        "ann-1-2026-03-11": ("suppressed", "overtaken"),
+        "bob-1-2026-03-11": ("suppressed", "overtaken"),
+        "ann-1-2026-03-12": ("sent", None),
+    }
+    # The day of before is settled: 2 members = 2 suppressed.
+    assert delivery.resumable_exports(now=datetime(2026, 3, 13, tzinfo=UTC)) == []
+
+
+def test_kill_switch_ends_a_wait_of_minutes_within_five_seconds(story: Story) -> None:
+    story.world.people(["ann", "bob", "eve"])
+    # One message in 200 seconds: after the first one the export sleeps.
+    story.terms(rate_per_second="0.005")
+    peer = vendor()
+    pulled_at: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if not pulled_at:
+            story.world.run("insert into ledger.kill_switches (channel, is_stopped) values ('email', true)")
+            pulled_at.append(story.clocks.slept_seconds)
+        story.clocks.sleep(seconds)
+
+    with pytest.raises(GateBlocked, match="kill switch"):
+        story.send_with(peer, sleep)
+
+    assert len(peer.accepted) == 1
+    assert story.clocks.slept_seconds - pulled_at[0] <= delivery.KILL_SWITCH_SECONDS == 5
+    # Nobody is lost: who was claimed is let go of, and the export goes on when the switch is released.
+    story.world.run("update ledger.kill_switches set is_stopped = false")
+    assert story.send(peer).sent_count == 3
+    assert Counter(peer.accepted).most_common(1)[0][1] == 1
 
 
 @pytest.mark.parametrize("who", ["the definitions", "the plugin"])

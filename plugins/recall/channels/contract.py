@@ -82,6 +82,7 @@ class Traits:
             key, so an ambiguous answer is never repeated.
         may_carry_marketing: Whether the kind of account or message may carry marketing.
         is_live: False where the peer has only ever been a stand-in of its interface in our tests.
+        proves_calls: Whether `read_receipts` makes sure who calls. Only then may the peer call an open address.
     """
 
     contact_codes: frozenset[str]
@@ -89,6 +90,7 @@ class Traits:
     remembers_keys_for: timedelta = timedelta(0)
     may_carry_marketing: bool = True
     is_live: bool = True
+    proves_calls: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,16 @@ class Receipt:
 
 
 class ReceiptRefused(ValueError):
-    """A payload is not from the peer, or is none: nothing of it counts. The text names no contact."""
+    """A payload is not from the peer, or is none: nothing of it counts. The text names no contact.
+
+    Args:
+        detail: What is wrong, for a person.
+        readable: What stood in the other payloads of a collection, which counts all the same.
+    """
+
+    def __init__(self, detail: str, *, readable: Sequence[Receipt] = ()) -> None:
+        super().__init__(detail)
+        self.readable = readable
 
 
 class MessageDelivery(AbstractContextManager["MessageDelivery"], Protocol):
@@ -305,5 +316,5 @@ class CollectsReceipts(Protocol):
 
         Raises:
             ChannelUnavailable: The peer cannot be used.
-            ReceiptRefused: What it holds ready cannot be read.
+            ReceiptRefused: Some of what it holds ready cannot be read; the rest is its `readable`.
         """

@@ -60,7 +60,8 @@ class CouponApiDelivery(MessageDeliveryBase):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(
-            settings, Traits(frozenset(CONTACT_CODES), remembers_keys_for=timedelta(hours=24), is_live=False)
+            settings,
+            Traits(frozenset(CONTACT_CODES), remembers_keys_for=timedelta(hours=24), is_live=False, proves_calls=True),
         )
         quiet_logs()
         self._url = required(settings, URL_VARIABLE, "https://shop.example/api/coupons")

@@ -231,12 +231,20 @@ class FileDropDelivery:
         if not self._answers_folder:
             return []
         receipts: list[Receipt] = []
+        refusals: list[str] = []
         try:
             for name in sorted(self._place.names(self._answers_folder)):
-                if name.endswith(".csv"):
+                if not name.endswith(".csv"):
+                    continue
+                try:
                     receipts += self.read_receipts(self._place.read(posixpath.join(self._answers_folder, name)), {})
+                except ReceiptRefused as refusal:
+                    # There may be a no in the files beside it, which must not wait for this one.
+                    refusals.append(f"{self._answers_folder}/{name}: {refusal}")
         except (OSError, paramiko.SSHException, EOFError) as error:
             raise ChannelUnavailable("not_read", f"{type(error).__name__} while reading answers") from None
+        if refusals:
+            raise ReceiptRefused("; ".join(refusals), readable=receipts)
         return receipts
 
     def content_of(self, batch: Batch) -> bytes:

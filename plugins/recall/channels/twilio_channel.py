@@ -73,7 +73,7 @@ class TwilioDelivery(MessageDeliveryBase):
     """
 
     def __init__(self, settings: Settings, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        super().__init__(settings, Traits(frozenset({"phone"}), is_live=False))
+        super().__init__(settings, Traits(frozenset({"phone"}), is_live=False, proves_calls=True))
         try:
             from twilio.http.http_client import TwilioHttpClient
             from twilio.rest import Client

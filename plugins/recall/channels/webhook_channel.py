@@ -57,7 +57,9 @@ class WebhookDelivery(MessageDeliveryBase):
         timeout_seconds: float = TIMEOUT_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(settings, Traits(frozenset(CONTACT_CODES), remembers_keys_for=timedelta(hours=24)))
+        super().__init__(
+            settings, Traits(frozenset(CONTACT_CODES), remembers_keys_for=timedelta(hours=24), proves_calls=True)
+        )
         quiet_logs()
         self._url = required(settings, URL_VARIABLE, "https://partner.example/hooks/recall")
         self._allows_inner = settings.environment.get(INNER_VARIABLE, "").strip().lower() == "yes"

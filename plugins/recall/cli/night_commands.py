@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
-    for command in (load, nightly, calibrate, plan, export, report):
+    for command in (load, nightly, calibrate, plan, export, receipts, report):
         app.command(epilog=EXIT_CODES)(command)
 
 
@@ -98,12 +98,17 @@ def export(
 ) -> None:
     """Send what the night selected; the same day twice sends nothing more."""
     day = require_date(as_of, "recall export --as-of 2026-01-31")
-    if approve:
-        _approve(day)
-    dag_ids = foreground.CHAIN if approve else ("export_audiences",)
-    results = run_chain(day, dag_ids=dag_ids, conf={"dry_run": dry_run})
+    results = _approve(day) if approve and not dry_run else None
+    if results is None:
+        dag_ids = foreground.CHAIN if approve else ("export_audiences",)
+        results = run_chain(day, dag_ids=dag_ids, conf={"dry_run": dry_run})
     show_exports(results)
     show_report(results)
+
+
+def receipts() -> None:
+    """Take in what became of messages: delivered receipts, outcomes of calls, acknowledgements; a no counts at once."""
+    show_receipts(run_chain(None, dag_ids=("collect_receipts",), conf={}))
 
 
 def report(as_of: AsOf = None) -> None:
@@ -223,8 +228,36 @@ def show_exports(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
                 for each in summaries
             ],
         )
+        resumes_at = min((str(each["resumes_at"]) for each in summaries if each["resumes_at"]), default=None)
+        if resumes_at:
+            output().print(
+                f"Quiet hours: who waits for them may be written to from {resumes_at} on. Airflow goes on by itself"
+                f" (resume_exports); without it type: recall export --as-of {_day_before(summaries[0])}",
+                soft_wrap=True,
+            )
     elif "list_channels" in results:
         output().print("Export: no channel has anything to send.")
+
+
+def _day_before(summary: Mapping[str, Any]) -> date:
+    """Returns the as-of date of an export."""
+    return date.fromisoformat(str(summary["selected_date"])) - timedelta(days=1)
+
+
+def show_receipts(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Prints one row per source of receipts.
+
+    Args:
+        results: What the tasks returned.
+    """
+    counts = ("new", "unmatched", "settled", "refusal")
+    show_table(
+        ("source", "new", "without a send", "sends settled", "said no"),
+        [
+            (each["source_code"], *(each[f"{count}_count"] for count in counts))
+            for each in results.get("collect_source", [])
+        ],
+    )
 
 
 def show_fit(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -264,8 +297,16 @@ def _last_order_day() -> date | None:
     return day
 
 
-def _approve(day: date) -> None:
-    """Stores that a person accepts the unusual figures of the doors that are closed for a day."""
+def _approve(day: date) -> dict[str, list[dict[str, Any]]] | None:
+    """Stores that a person accepts the unusual figures of the doors that are closed for a day.
+
+    Args:
+        day: The day.
+
+    Returns:
+        What the tasks returned of a night on Airflow that had waited for it; None where none did, so that the night
+        has to be run again.
+    """
     from recall.hooks.gates import approve
     from recall.hooks.night_status import closed_doors
 
@@ -274,3 +315,5 @@ def _approve(day: date) -> None:
         raise UsageError(f"no gate is closed for {day}, so there is nothing to approve")
     for door in doors:
         approve(door, day, getpass.getuser())
+    with interruptible():
+        return foreground.answer_waiting(day, progress=RichProgress(), home=current_home())

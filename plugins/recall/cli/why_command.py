@@ -23,9 +23,13 @@ _TITLES = {
     "personas": "Persona of each open lapse",
     "reasons": "Why each open lapse may have come, and what speaks for it",
     "worth": "Worth of each open lapse: the best action against doing nothing",
-    "memberships": "Selected for",
+    "arms": "Drawn into",
+    "memberships": "Selected for, and what became of it",
     "exclusions": "Not selected, because",
+    "consents": "Last word on each channel",
     "sends": "Sends",
+    "receipts": "What became of the sends",
+    "outcomes": "Since then",
 }
 _EMPTY = {
     "lines": "no customer of any line: no valid order up to that day",
@@ -34,9 +38,13 @@ _EMPTY = {
     "personas": "no open lapse, hence no persona",
     "reasons": "no open lapse, hence no reason",
     "worth": "no open lapse, hence nobody to recall",
+    "arms": "never drawn into an arm or a holdout",
     "memberships": "never selected by a campaign",
     "exclusions": "no campaign has looked at this user and left it out",
+    "consents": "never said yes or no; a channel's default_consent holds",
     "sends": "nothing was ever sent",
+    "receipts": "no peer has told anything",
+    "outcomes": "in no campaign that is measured",
 }
 
 
@@ -46,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def why(user_id: Annotated[str, typer.Argument(metavar="USER", help="The user's id as the source writes it.")]) -> None:
-    """Explain one customer: lines, lapses, layer, persona, reasons, worth, selections, sends; never a contact."""
+    """Explain one customer, from lapse and worth to arm, exclusion, sends, receipts and outcome; never a contact."""
     day = served_day()
     console = output()
     with connect("auditor") as database:

@@ -45,6 +45,7 @@ from recall.domain.channel import ChannelTerms
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home, current_home
 from recall.domain.message_template import MessageTemplate, RenderedMessage, TemplateFault, parse_template
+from recall.hooks.receipts import note_held_receipts
 from recall.warehouse import ledger
 from recall.warehouse.connection import connect
 from recall.warehouse.ledger import Claim, Composition
@@ -199,15 +200,19 @@ class Plan:
 def register_members(as_of_date: date) -> None:
     """Stores who was selected: persons, holdouts, assignments and entries, held-out members included.
 
+    What still waits of earlier days is given up (`overtaken`): whoever is still due stands in this audience.
+
     Args:
         as_of_date: The day whose audience is served.
 
     Raises:
         GateBlocked: That audience is not served, did not get through its gate, or contradicts the ledger.
     """
+    selected_date = ledger.selected_date_of(as_of_date)
     with connect("exporter") as connection:
         ledger.require_complete_build(connection, as_of_date)
-        ledger.register_audience(connection, ledger.selected_date_of(as_of_date))
+        ledger.register_audience(connection, selected_date)
+        connection.execute(query("overtake_waiting_entries"), {"selected_date": selected_date})
 
 
 def due_channels(as_of_date: date) -> list[str]:
@@ -225,6 +230,29 @@ def due_channels(as_of_date: date) -> list[str]:
             query("list_due_channels"), {"selected_date": ledger.selected_date_of(as_of_date)}
         ).fetchall()
     return [str(row[0]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """An export that goes on where quiet hours had stopped it.
+
+    Attributes:
+        as_of_date: The served day.
+        channel: Channel code.
+    """
+
+    as_of_date: date
+    channel: str
+
+
+def resumable_exports(*, now: datetime | None = None) -> list[Resumption]:
+    """Returns the exports of the served day that quiet hours had stopped and that may go on, by channel.
+
+    Args:
+        now: The instant by which quiet hours are judged; default the clock.
+    """
+    with connect("exporter") as connection, connection.cursor(row_factory=class_row(Resumption)) as cursor:
+        return cursor.execute(query("list_resumable_channels"), {"now": now or datetime.now(UTC)}).fetchall()
 
 
 def plan(as_of_date: date) -> Plan:
@@ -381,6 +409,8 @@ class _Worker:
         """Delivers until nothing is left to do, to wait for, or to try again."""
         try:
             with delivery:
+                # Whoever said no to the peer meanwhile must not be claimed any more.
+                note_held_receipts(self.connection, self.channel, delivery)
                 waited = timedelta()
                 passes = 0
                 while True:
@@ -396,6 +426,9 @@ class _Worker:
                         self.sleep(SECONDS_BETWEEN_PASSES)
                     else:
                         break
+                if delivery.kind == "messages":
+                    # Some peers tell as long as the connection is open, and not again later.
+                    note_held_receipts(self.connection, self.channel, delivery)
         except ChannelUnavailable as error:
             self._give_up(delivery, error)
             raise RecallError(

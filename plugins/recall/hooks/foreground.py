@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 ERROR_KEY = "recall_error"
 CHAIN = ("ingest_raw", "build_warehouse", "export_audiences", "publish_report")
-BESIDE = {"build_warehouse": ("calibrate_definitions",)}
+BESIDE = {"ingest_raw": ("collect_receipts",), "build_warehouse": ("calibrate_definitions",)}
 """What an Airflow that is up runs beside the chain, by the DAG whose asset triggers it."""
+BY_THE_CLOCK = ("resume_exports",)
+"""What an Airflow that is up runs by itself, and a foreground run never."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -162,9 +164,43 @@ def run_chain(
             with watcher.stage("Airflow, in this process"):
                 dags = _prepare_dags(place)
             wanted = [*dag_ids, *(beside for dag_id in dag_ids for beside in BESIDE.get(dag_id, ()))]
+            failed_beside: RecallError | None = None
             for dag_id in _in_asset_order({dag_id: dags[dag_id] for dag_id in wanted}):
-                _run_dag(dags[dag_id], order, run, log)
+                try:
+                    _run_dag(dags[dag_id], order, run, log)
+                except RecallError as error:
+                    if dag_id in dag_ids:
+                        raise
+                    # What runs beside the chain holds it up no more than it would on Airflow; it is told at the end.
+                    failed_beside, run.failure = failed_beside or error, None
+        if failed_beside is not None:
+            raise failed_beside
         return run.results
+
+
+def answer_waiting(
+    as_of_date: date, *, progress: Progress | None = None, home: Home | None = None
+) -> dict[str, list[dict[str, Any]]] | None:
+    """Says yes to a night on Airflow that waits for a person, and follows it to the end of the chain.
+
+    Args:
+        as_of_date: The night's day.
+        progress: Whoever looks at it.
+        home: The home folder; default the current one.
+
+    Returns:
+        What each task returned, by task id; None where no Airflow is up or no night of that day waits.
+
+    Raises:
+        RecallError: A task failed.
+        GateBlocked: The gate stays closed all the same.
+    """
+    from recall.hooks import airflow_rest, supervisor
+
+    server = supervisor.running_server(home or current_home())
+    if server is None:
+        return None
+    return airflow_rest.answer_and_follow(server, as_of_date, CHAIN[1:], progress=progress or SilentProgress())
 
 
 def _run_dag(dag: DAG, order: Mapping[str, Any], run: ForegroundRun, log: Path) -> None:

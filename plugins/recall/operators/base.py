@@ -65,7 +65,7 @@ class RecallOperator(BaseOperator):
                 return self._work_in(context, SilentProgress())
         except RecallError as error:
             context["ti"].xcom_push(key=foreground.ERROR_KEY, value=foreground.describe_error(error))
-            if isinstance(error, GateBlocked | UsageError) or _request(context).is_followed:
+            if isinstance(error, GateBlocked | UsageError) or request_of(context).is_followed:
                 raise AirflowFailException(error.message) from error
             raise
         except (ImportError, LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
@@ -91,7 +91,7 @@ class RecallOperator(BaseOperator):
     def _work_in(self, context: Context, progress: Progress) -> dict[str, Any]:
         """Finds the run's order and works on it; an engine's error loses the values of rows before it is logged."""
         try:
-            return self.work(_request(context), progress)
+            return self.work(request_of(context), progress)
         except Exception as error:
             if type(error).__module__.partition(".")[0] not in ENGINES:
                 raise
@@ -116,7 +116,7 @@ class AnnounceOperator(RecallOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Writes the event's extra; touches nothing, and so needs no lock."""
-        request = _request(context)
+        request = request_of(context)
         if request.stop_after == self.dag_id:
             raise AirflowSkipException(f"asked to stop after {self.dag_id}")
         extra = request.extra()
@@ -133,8 +133,12 @@ def _is_postgres(error: Exception) -> bool:
     return isinstance(error, psycopg.Error)
 
 
-def _request(context: Context) -> NightRequest:
-    """Reads a run's order from its Airflow context."""
+def request_of(context: Context) -> NightRequest:
+    """Reads a run's order from its Airflow context.
+
+    Args:
+        context: As Airflow hands it to a task.
+    """
     dag_run = context["dag_run"]
     events = context["triggering_asset_events"]
     return NightRequest.resolve(

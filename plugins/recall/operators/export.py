@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from airflow.sdk import Context
@@ -41,25 +42,49 @@ class ListChannelsOperator(RecallOperator):
         return {"channels": list(due_channels(request.require_as_of_date()))}
 
 
+class ListResumableOperator(RecallOperator):
+    """Lists the exports that quiet hours had stopped and that may go on, one export task for each."""
+
+    lock = "none"
+
+    def execute(self, context: Context) -> Any:
+        """Returns the list itself, over which the export is mapped."""
+        return super().execute(context)["exports"]
+
+    def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
+        """Asks the ledger; where somebody is to be written to, deliveries are looked at once more."""
+        from recall.domain.workspace import load_workspace
+        from recall.hooks.delivery import resumable_exports
+        from recall.ingest.sources import require_sources
+
+        exports = resumable_exports()
+        if exports:
+            require_sources(load_workspace(), exports[0].as_of_date)
+        return {"exports": [counts_of(each) for each in exports]}
+
+
 class ExportChannelOperator(RecallOperator):
     """Delivers one channel's batches.
 
     Args:
         channel: The channel's code.
+        as_of_date: The day whose audience is served, as 2026-01-31; default the one that the run was asked for.
     """
 
     lock = "shared"
 
-    def __init__(self, *, channel: str, **kwargs: Any) -> None:
+    def __init__(self, *, channel: str, as_of_date: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channel = channel
+        self.as_of_date = as_of_date
 
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the delivery, which claims in the ledger before it sends."""
         from recall.hooks.delivery import export_channel
 
         with progress.stage(f"export {self.channel}") as stage:
-            summary = export_channel(request.require_as_of_date(), self.channel, dry_run=request.dry_run)
+            day = date.fromisoformat(self.as_of_date) if self.as_of_date else request.require_as_of_date()
+            summary = export_channel(day, self.channel, dry_run=request.dry_run)
             stage.advance(summary.member_count if request.dry_run else summary.newly_sent_count)
             stage.note("nothing sent: a dry run" if request.dry_run else f"{summary.unknown_count} unknown")
         return counts_of(summary)

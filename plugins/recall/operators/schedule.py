@@ -37,6 +37,15 @@ def nightly() -> CronTriggerTimetable:
     )
 
 
+def hourly(*, minute: int) -> CronTriggerTimetable:
+    """Returns a clock that strikes once an hour; a scheduler that is started waits for the next one.
+
+    Args:
+        minute: Minute of the hour.
+    """
+    return CronTriggerTimetable(f"{minute} * * * *", timezone=business_zone(), run_immediately=timedelta(0))
+
+
 def dag_settings(documentation: str | None) -> dict[str, Any]:
     """Returns the arguments that every DAG of the night shares.
 

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from tests.integration.airflow.conftest import EPISODES, Shop
 
+from recall.domain.errors import RecallError
 from recall.hooks import foreground
 
 Recall = Callable[..., int]
@@ -51,6 +53,13 @@ def test_why_of_a_lapsed_customer_tells_line_lapse_and_persona(
     assert " 36 " in shown
     assert "2024-02-19" in shown
     assert "one_time_buyer" in shown
+    for part in (
+        "never drawn into an arm",
+        "never said yes or no",
+        "nothing was ever sent",
+        "no peer has told anything",
+    ):
+        assert part in shown
 
 
 def test_why_of_nobody_is_wrong_use(shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,6 +268,35 @@ def test_run_without_a_task_is_a_failure(shop: Shop, recall: Recall, capsys: pyt
             return Outcome()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(foreground, "_prepare_dags", lambda home: {"ingest_raw": EmptyDag()})
+        patch.setattr(
+            foreground, "_prepare_dags", lambda home: dict.fromkeys(("ingest_raw", "collect_receipts"), EmptyDag())
+        )
         assert recall("load") == 1
     assert "ran no task at all" in capsys.readouterr().err
+
+
+def test_what_runs_beside_the_chain_does_not_hold_it_up_and_is_told_at_the_end(
+    shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Fake:
+        tasks: tuple[object, ...] = ()
+        timetable = SimpleNamespace(asset_condition=None)
+
+        def __init__(self, dag_id: str) -> None:
+            self.dag_id = dag_id
+
+    ran = []
+
+    def run_dag(dag: Fake, *_: object) -> None:
+        ran.append(dag.dag_id)
+        if dag.dag_id == "collect_receipts":
+            raise RecallError("the partner does not answer")
+
+    known = [*foreground.CHAIN, "collect_receipts", "calibrate_definitions"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foreground, "_prepare_dags", lambda home: {dag_id: Fake(dag_id) for dag_id in known})
+        patch.setattr(foreground, "_run_dag", run_dag)
+        assert recall("nightly", "--as-of", "2024-02-28") == 1
+    # Nothing stands between them here, so they run in the order in which they were asked for.
+    assert ran == known
+    assert "the partner does not answer" in capsys.readouterr().err

@@ -36,6 +36,7 @@ touches as (
 own_entries as (
 
     select
+        audience_id,
         campaign_id,
         step_number,
         channel,
@@ -79,6 +80,18 @@ receipts as (
         max(case when event = 'unsubscribed' then 1 else 0 end) as is_unsubscribed
     from {{ ref('stg_landing__receipts') }}
     group by touch_id
+
+),
+
+own_receipts as (
+
+    select
+        audience_id,
+        is_delivered,
+        is_opened,
+        is_clicked,
+        is_unsubscribed
+    from {{ ref('int_own_receipts__summed') }}
 
 ),
 
@@ -173,15 +186,16 @@ own_steps as (
         entries.arm_code,
         count(*) as member_count,
         sum(case when entries.state = 'sent' then 1 else 0 end) as sent_count,
-        -- Receipts come back by the vendor's number; none is collected for our own sends yet.
-        0 as delivered_count,
-        0 as opened_count,
-        0 as clicked_count,
-        0 as unsubscribed_count,
+        sum(coalesce(own_receipts.is_delivered, 0)) as delivered_count,
+        sum(coalesce(own_receipts.is_opened, 0)) as opened_count,
+        sum(coalesce(own_receipts.is_clicked, 0)) as clicked_count,
+        sum(coalesce(own_receipts.is_unsubscribed, 0)) as unsubscribed_count,
         count(distinct redeemers.user_id) as redeemed_count,
         sum(case when episodes.returned_date >= entries.selected_date then 1 else 0 end) as returned_count,
         sum(case when entries.state = 'sent' then channels.unit_cost_amount else 0 end) as cost_amount
     from own_entries as entries
+    left join own_receipts
+        on entries.audience_id = own_receipts.audience_id
     left join redeemers
         on
             entries.campaign_id = redeemers.campaign_id
