@@ -7,6 +7,8 @@ one transaction, so that a reader sees yesterday or tonight and nothing between.
 - **Order**: staging, intermediate (deltas and their tests), marts, then outcomes, then audiences, because what worked
   decides whom to recall; then the gate before anything leaves. A first night fits, before its audiences, what later
   nights find fitted by `calibrate_definitions`.
+- **Asks** a person where the audience is unusual (nobody at all, far from its usual size, too many): `ask_person` waits
+  for an answer on Airflow's page of required actions or by `recall export --as-of D --approve`; see *audience unusual*.
 - **Fails** without harm: the marts go on serving the last good night. See the runbooks *build failed*, *gate failed*
   and *audience unusual*; then run the same night again.
 - **Ends** with the asset `marts_built`.
@@ -14,6 +16,7 @@ one transaction, so that a reader sees yesterday or tonight and nothing between.
 
 from airflow.sdk import DAG, chain
 
+from recall.operators.approval import AskPersonOperator
 from recall.operators.base import AnnounceOperator
 from recall.operators.build import (
     BuildLayerOperator,
@@ -37,7 +40,8 @@ with DAG(dag_id="build_warehouse", schedule=[RAW_LOADED], **dag_settings(__doc__
         FirstFitOperator(task_id="fit_first_night"),
         BuildLayerOperator(task_id="build_audiences", layer="audiences"),
         PublishLayerOperator(task_id="publish_audiences", layer="audiences"),
-        RunGateOperator(task_id="gate_audiences", door="audiences"),
+        RunGateOperator(task_id="gate_audiences", door="audiences", can_ask=True),
+        AskPersonOperator(task_id="ask_person", door="audiences", gate_task_id="gate_audiences"),
         CompleteNightOperator(task_id="complete_night"),
         AnnounceOperator(task_id="announce_marts", asset=MARTS_BUILT),
     )

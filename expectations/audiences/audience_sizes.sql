@@ -10,7 +10,8 @@ night as (
         night.as_of_date + 1 as selected_date,
         rules.max_audience_rate,
         rules.max_audience_change_rate,
-        rules.usual_audience_days
+        rules.usual_audience_days,
+        rules.max_audience_count
     from control.night
     -- The last row not after D; before its first date the first row holds.
     left join lateral (
@@ -84,6 +85,25 @@ usual as (
 
 ),
 
+night_totals as (
+
+    select
+        past_nights.selected_date,
+        coalesce(sum(counted.member_count), 0) as night_count
+    from past_nights
+    left join counted on past_nights.selected_date = counted.selected_date
+    group by past_nights.selected_date
+
+),
+
+usual_night as (
+
+    select percentile_cont(0.5) within group (order by night_totals.night_count) as usual_night_count
+    from night_totals
+    having count(*) * 2 >= (select night.usual_audience_days from night)
+
+),
+
 lapsed as (
 
     select count(distinct episodes.user_id) as lapsed_count
@@ -125,10 +145,15 @@ select
         compared.night_count > night.max_audience_rate * lapsed.lapsed_count
         + 3 * sqrt(night.max_audience_rate * (1 - night.max_audience_rate) * lapsed.lapsed_count),
         true
-    ) as is_too_large,
+    )
+    or coalesce(compared.night_count > night.max_audience_count, false) as is_too_large,
     compared.usual_count is not null
     and abs(compared.member_count - compared.usual_count) > night.max_audience_change_rate * compared.usual_count
-    and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count) as is_unusual
+    and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count) as is_unusual,
+    -- Each step may be small enough for nobody to be chance, and all of them together not.
+    compared.night_count = 0
+    and coalesce(usual_night.usual_night_count > 3 * sqrt(usual_night.usual_night_count), false) as is_empty
 from compared
 cross join night
 cross join lapsed
+left join usual_night on true

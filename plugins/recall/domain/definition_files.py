@@ -541,6 +541,7 @@ DEFINITION_FILES = (
             decimal("max_audience_rate", least="0", most="1"),
             decimal("max_audience_change_rate", above="0"),
             whole("usual_audience_days", least=1),
+            may_be_left_out(whole("max_audience_count", least=1, is_required=False)),
             day("valid_from"),
         ),
         key=("valid_from",),

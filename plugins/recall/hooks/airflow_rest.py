@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from typing import Any
 
 import httpx
@@ -28,7 +29,7 @@ def knows_chain(server: Server) -> bool:
     with client(server) as api:
         known = {dag["dag_id"] for dag in _get(api, "/dags", limit=100)["dags"]}
     beside = (dag_id for dag_ids in foreground.BESIDE.values() for dag_id in dag_ids)
-    return known.issuperset((*foreground.CHAIN, *beside))
+    return known.issuperset((*foreground.CHAIN, *beside, *foreground.BY_THE_CLOCK))
 
 
 def follow_chain(
@@ -48,17 +49,56 @@ def follow_chain(
     Raises:
         RecallError: A run failed, or did not trigger the next one; of the class and with the text that its task raised.
     """
-    results: dict[str, list[dict[str, Any]]] = {}
     with client(server) as api:
         body = {"logical_date": None, "conf": {**order, "stop_after": dag_ids[-1], "is_followed": True}}
         run_id = str(_post(api, f"/dags/{dag_ids[0]}/dagRuns", body)["dag_run_id"])
-        try:
-            for position, dag_id in enumerate(dag_ids):
-                _follow_run(api, server, dag_id, run_id, progress, results)
-                if position + 1 < len(dag_ids):
-                    run_id = _triggered_run(api, dag_id, run_id, dag_ids[position + 1])
-        except KeyboardInterrupt as error:
-            raise foreground.Detached(f"{server.address}/dags/{dag_id}/runs/{run_id}") from error
+        return _follow_from(api, server, dag_ids, run_id, progress)
+
+
+def answer_and_follow(
+    server: Server, as_of_date: date, dag_ids: Sequence[str], *, progress: Progress
+) -> dict[str, list[dict[str, Any]]] | None:
+    """Says yes to the night that waits for a person, and follows it and what its assets trigger.
+
+    Args:
+        server: The running Airflow.
+        as_of_date: The night's day.
+        dag_ids: The DAG that asks, and those that follow it.
+        progress: Whoever looks at it; one stage per task.
+
+    Returns:
+        What each task returned, by task id; None if no night of that day waits.
+
+    Raises:
+        RecallError: As `follow_chain`.
+    """
+    with client(server) as api:
+        waiting = _get(api, f"/dags/{dag_ids[0]}/dagRuns/~/hitlDetails", response_received="false", limit=100)
+        for detail in waiting["hitl_details"]:
+            task = detail["task_instance"]
+            run_id = str(task["dag_run_id"])
+            tasks = f"/dags/{dag_ids[0]}/dagRuns/{run_id}/taskInstances"
+            prepared = _xcom(api, f"{tasks}/prepare_night/xcomEntries/return_value", -1)
+            if task["state"] != "awaiting_input" or not prepared or prepared["as_of_date"] != str(as_of_date):
+                continue
+            answer = {"chosen_options": ["Approve"], "params_input": {}}
+            api.patch(f"{tasks}/{task['task_id']}/{task['map_index']}/hitlDetails", json=answer).raise_for_status()
+            return _follow_from(api, server, dag_ids, run_id, progress)
+    return None
+
+
+def _follow_from(
+    api: httpx.Client, server: Server, dag_ids: Sequence[str], run_id: str, progress: Progress
+) -> dict[str, list[dict[str, Any]]]:
+    """Follows a run of the first DAG, and the runs of the others that it triggers."""
+    results: dict[str, list[dict[str, Any]]] = {}
+    try:
+        for position, dag_id in enumerate(dag_ids):
+            _follow_run(api, server, dag_id, run_id, progress, results)
+            if position + 1 < len(dag_ids):
+                run_id = _triggered_run(api, dag_id, run_id, dag_ids[position + 1])
+    except KeyboardInterrupt as error:
+        raise foreground.Detached(f"{server.address}/dags/{dag_id}/runs/{run_id}") from error
     return results
 
 

@@ -107,6 +107,10 @@ class GateResult:
         return tuple(check for check in self.checks if check.status in ("failed", "crashed"))
 
 
+class PersonNeeded(GateBlocked):
+    """Nothing is broken, but what was found is unusual: a person may allow it with `approve`."""
+
+
 def run_gate(
     door: Door,
     as_of_date: date,
@@ -129,6 +133,7 @@ def run_gate(
         The checks; every one of them passed or was allowed by a person.
 
     Raises:
+        PersonNeeded: All that keeps the door shut is unusual and not wrong; a person may allow it.
         GateBlocked: A check failed or could not be made, a suite is missing, or the gate itself broke. Nothing
             after it may run; what was served before goes on serving. Mend what the message names, then run the
             same night again.
@@ -167,6 +172,30 @@ def approve(door: Door, as_of_date: date, approved_by: str, *, home: Home | None
             " on conflict do nothing",
             (door, as_of_date, approved_by),
         )
+
+
+def require_open(door: Door, build_id: int, *, home: Home | None = None) -> None:
+    """Makes sure that the last gate of a build was run and found nothing that keeps the door shut.
+
+    Args:
+        door: Which door.
+        build_id: The build.
+        home: The home folder; default the current one.
+
+    Raises:
+        GateBlocked: It was not run, or stays closed.
+    """
+    with connect(CHECKING_ROLE, home=home) as connection:
+        row = connection.execute(
+            "select count(*), count(*) filter (where status in ('failed', 'crashed')) from control.gate_results"
+            " where door = %(door)s and build_id = %(build)s and gate_run_id ="
+            " (select max(gate_run_id) from control.gate_results where door = %(door)s and build_id = %(build)s)",
+            {"door": door, "build": build_id},
+        ).fetchone()
+    assert row is not None
+    if not row[0] or row[1]:
+        why = f"{row[1]} checks keep it shut" if row[0] else "it was not run"
+        raise GateBlocked(f"the gate {door} of build {build_id} is not open: {why}", next_command="recall status")
 
 
 def _require_night(as_of_date: date, build_id: int | None, home: Home | None) -> None:
@@ -294,8 +323,9 @@ def _blocked(result: GateResult) -> GateBlocked:
     """Says what keeps the door shut, and what to type next."""
     reasons = "\n".join(f"  {check}" for check in result.closed_by)
     question = "come in" if result.door == "raw" else "leave"
-    can_be_allowed = not any(check.is_critical for check in result.closed_by)
-    return GateBlocked(
+    # A check that crashed has no answer that a person could allow.
+    can_be_allowed = not any(check.is_critical or check.status == "crashed" for check in result.closed_by)
+    return (PersonNeeded if can_be_allowed else GateBlocked)(
         f"The gate {result.door} for {result.as_of_date} is closed; this may not {question}:\n{reasons}",
         next_command=(
             f"recall export --as-of {result.as_of_date} --approve"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from recall.hooks.dbt import Layer
     from recall.hooks.gates import Door
 
+QUESTION = "question"
+"""Under this key a gate leaves what a person has to answer."""
+
 
 class BuildOperator(RecallOperator):
     """A task whose failure fails the night; the marts go on serving the last good one."""
@@ -108,13 +111,18 @@ class PublishLayerOperator(BuildOperator):
 class RunGateOperator(BuildOperator):
     """Runs the suites of one door.
 
+    Where nobody waits for the run and all that was found is unusual and not wrong, it leaves the question to an
+    `AskPersonOperator` after it. A command that waits is told at once, and names what to type.
+
     Args:
         door: raw (may this come in?) or audiences (may this leave?).
+        can_ask: Whether an `AskPersonOperator` comes after it.
     """
 
-    def __init__(self, *, door: Door, **kwargs: Any) -> None:
+    def __init__(self, *, door: Door, can_ask: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.door = door
+        self.can_ask = can_ask
 
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Runs the gate; at the raw door no night has begun that could fail."""
@@ -122,14 +130,20 @@ class RunGateOperator(BuildOperator):
 
     def build(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the gate, which raises where it stays closed."""
-        from recall.hooks.gates import run_gate
+        from recall.hooks import foreground
+        from recall.hooks.gates import PersonNeeded, run_gate
         from recall.hooks.night_status import build_under_way
 
         if request.as_of_date is None:
             raise AirflowSkipException("this run only loads files")
         build_id = build_under_way() if self.door == "audiences" else None
         with progress.stage(f"gate {self.door}") as stage:
-            result = run_gate(self.door, request.as_of_date, build_id)
+            try:
+                result = run_gate(self.door, request.as_of_date, build_id)
+            except PersonNeeded as unusual:
+                if not self.can_ask or request.is_followed or foreground.current_run() is not None:
+                    raise
+                return {QUESTION: unusual.message}
             stage.note(f"{len(result.checks)} checks")
         return {"check_count": len(result.checks)}
 
@@ -138,8 +152,11 @@ class CompleteNightOperator(BuildOperator):
     """Says that everything of the night passed, so that it may be exported."""
 
     def build(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
-        """Calls complete_night."""
+        """Calls complete_night, if the door that audiences leave by is open."""
+        from recall.hooks.gates import require_open
         from recall.hooks.night import complete_night
+        from recall.hooks.night_status import build_under_way
 
+        require_open("audiences", build_under_way())
         complete_night()
         return {}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
 from recall.domain.errors import GateBlocked
+from recall.domain.progress import SilentProgress
 from recall.hooks import gates
 from recall.hooks.gates import Door, GateResult, approve, run_gate
 
@@ -55,7 +57,7 @@ def night(warehouse: Any, owner: psycopg.Connection) -> int:
         (build_id, AS_OF),
     )
     # Half of the lapsed at most; 50 % more or fewer than the median of 14 nights.
-    owner.execute("insert into definitions.gate_rules values (0.5, 0.5, 14, '1970-01-01')")
+    owner.execute("insert into definitions.gate_rules values (0.5, 0.5, 14, '1970-01-01', null)")
     with warehouse.connect("transformer", autocommit=True) as transformer:
         transformer.execute(MEMBERS)
     return build_id
@@ -283,19 +285,19 @@ def test_audiences_door_held_out_members_do_not_count_as_written_to(owner: psyco
 
 
 @pytest.mark.parametrize(
-    ("usual", "tonight", "is_unusual"),
+    ("usual", "tonight", "asked"),
     [
         # 40 - 16 = 24 is over half of 40 and over 3 x sqrt(40) = 19; 40 - 21 = 19 is under both.
-        (40, 16, True),
-        (40, 21, False),
-        (40, 0, True),
+        (40, 16, ["is_unusual"]),
+        (40, 21, []),
+        (40, 0, ["is_unusual", "is_empty"]),
         # 8 - 4 = 4 is over half of 4, but under 3 x sqrt(4) = 6: chance explains it.
-        (4, 8, False),
-        (4, 0, False),
+        (4, 8, []),
+        (4, 0, []),
     ],
 )
 def test_audiences_door_far_from_the_usual_size_asks_a_person(
-    owner: psycopg.Connection, night: int, usual: int, tonight: int, is_unusual: bool
+    owner: psycopg.Connection, night: int, usual: int, tonight: int, asked: list[str]
 ) -> None:
     _lapsed(owner, 200)
     for days_ago in range(1, 8):
@@ -303,9 +305,47 @@ def test_audiences_door_far_from_the_usual_size_asks_a_person(
         _members(owner, usual, SELECTED - timedelta(days=days_ago))
     _members(owner, tonight, SELECTED)
 
-    if is_unusual:
+    if asked:
         _, result = _run_blocked("audiences", night)
-        assert [c.column_name for c in result.closed_by] == ["is_unusual"]
+        assert [c.column_name for c in result.closed_by] == asked
+    else:
+        assert run_gate("audiences", AS_OF, night).closed_by == ()
+
+
+@pytest.mark.parametrize(("step_count", "asked"), [(3, ["is_empty"]), (2, [])])
+def test_audiences_door_nobody_at_all_where_small_steps_usually_add_up_asks_a_person(
+    owner: psycopg.Connection, night: int, step_count: int, asked: list[str]
+) -> None:
+    # Four members a step and nobody tonight: 4 is under 3 x sqrt(4) = 6 for each. Together three steps have 12, over
+    # 3 x sqrt(12) = 10.4; two have 8, under 3 x sqrt(8) = 8.5.
+    _lapsed(owner, 200)
+    for days_ago in range(1, 8):
+        day = SELECTED - timedelta(days=days_ago)
+        _build(owner, AS_OF - timedelta(days=days_ago), "complete", is_published=True)
+        for step in range(1, step_count + 1):
+            for number in range(4):
+                _member(owner, f"{day}_{step}_{number}", step_number=step, selected_date=day)
+
+    if asked:
+        blocked, result = _run_blocked("audiences", night)
+        assert {c.column_name for c in result.closed_by} == set(asked)
+        assert isinstance(blocked, gates.PersonNeeded)
+    else:
+        assert run_gate("audiences", AS_OF, night).closed_by == ()
+
+
+@pytest.mark.parametrize(("limit", "is_asked"), [(3, False), (2, True)])
+def test_audiences_door_more_members_than_may_go_without_a_person_asks_one(
+    owner: psycopg.Connection, night: int, limit: int, is_asked: bool
+) -> None:
+    owner.execute("update definitions.gate_rules set max_audience_count = %s", (limit,))
+    _lapsed(owner, 200)
+    for number in range(3):
+        _member(owner, f"u{number}")
+
+    if is_asked:
+        _, result = _run_blocked("audiences", night)
+        assert [c.column_name for c in result.closed_by] == ["is_too_large"]
     else:
         assert run_gate("audiences", AS_OF, night).closed_by == ()
 
@@ -427,6 +467,147 @@ def _assert_no_canary(connection: psycopg.Connection, blocked: GateBlocked, capl
     assert not [row for row in rows if CANARY in row[0]]
     assert CANARY not in blocked.message
     assert CANARY not in caplog.text
+
+
+def _context(**values: Any) -> dict[str, Any]:
+    """What Airflow hands to a task, as far as the operators look at it."""
+
+    class Instance:
+        id = "019a"
+
+        def xcom_pull(self, task_ids: str) -> Any:
+            return values.get(task_ids)
+
+    run = SimpleNamespace(conf={"as_of_date": AS_OF.isoformat()}, data_interval_start=None)
+    return {"ti": Instance(), "task_instance": Instance(), "dag_run": run, "triggering_asset_events": {}}
+
+
+def _ask_person() -> Any:
+    from recall.operators.approval import AskPersonOperator
+
+    return AskPersonOperator(task_id="ask_person", door="audiences", gate_task_id="gate_audiences")
+
+
+def _answer(option: str) -> dict[str, Any]:
+    return {
+        "chosen_options": [option],
+        "params_input": {},
+        "responded_at": datetime(2026, 4, 1, tzinfo=UTC),
+        "responded_by_user": {"id": "1", "name": "mei"},
+    }
+
+
+def _too_many(owner: psycopg.Connection) -> None:
+    """Three members where two may go without a person."""
+    owner.execute("update definitions.gate_rules set max_audience_count = 2")
+    _lapsed(owner, 200)
+    for number in range(3):
+        _member(owner, f"u{number}")
+
+
+def _state(owner: psycopg.Connection) -> str:
+    row = owner.execute("select state from control.builds").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@pytest.mark.parametrize("conf", [{}, {"is_followed": True}])
+def test_unusual_audience_is_a_question_on_airflow_and_a_refusal_to_a_command_that_waits(
+    owner: psycopg.Connection, night: int, conf: dict[str, Any]
+) -> None:
+    from recall.operators.build import QUESTION, RunGateOperator
+    from recall.operators.night_request import NightRequest
+
+    _too_many(owner)
+    gate = RunGateOperator(task_id="gate_audiences", door="audiences", can_ask=True)
+    request = NightRequest(AS_OF, is_followed=bool(conf))
+
+    if conf:
+        with pytest.raises(gates.PersonNeeded) as refusal:
+            gate.work(request, SilentProgress())
+        assert refusal.value.exit_code == 3
+        assert refusal.value.next_command == "recall export --as-of 2026-03-31 --approve"
+        assert _state(owner) == "failed"
+    else:
+        assert "max_audience_count" in gate.work(request, SilentProgress())[QUESTION]
+        assert _state(owner) == "published", "it waits, and has not failed"
+
+
+def test_night_whose_question_is_not_answered_cannot_be_completed(owner: psycopg.Connection, night: int) -> None:
+    from recall.operators.build import CompleteNightOperator
+    from recall.operators.night_request import NightRequest
+
+    complete = CompleteNightOperator(task_id="complete_night")
+    with pytest.raises(GateBlocked, match="it was not run"):
+        complete.work(NightRequest(AS_OF), SilentProgress())
+    _too_many(owner)
+    owner.execute("update control.builds set state = 'published'")
+    _run_blocked("audiences", night)
+    with pytest.raises(GateBlocked, match="1 checks keep it shut"):
+        complete.work(NightRequest(AS_OF), SilentProgress())
+    assert _state(owner) == "failed"
+
+
+def test_person_who_is_asked_sees_the_figures_and_a_yes_runs_the_gate_again(
+    owner: psycopg.Connection, night: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.providers.standard.operators import hitl
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    from recall.operators.build import CompleteNightOperator
+    from recall.operators.night_request import NightRequest
+
+    _too_many(owner)
+    blocked, _ = _run_blocked("audiences", night)
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **values: asked.update(values))
+    ask_person = _ask_person()
+
+    with pytest.raises(TaskAwaitingInput):
+        ask_person.execute(_context(gate_audiences={"question": blocked.message}))
+    assert "not so in 1 of 1 rows" in asked["body"]
+    assert asked["options"] == ["Approve", "Reject"]
+    assert ask_person.execute_complete(_context(), _answer("Approve")) == {"approved_by": "mei"}
+
+    assert owner.execute("select approved_by from control.gate_approvals").fetchall() == [("mei",)]
+    CompleteNightOperator(task_id="complete_night").work(NightRequest(AS_OF), SilentProgress())
+    assert _state(owner) == "complete"
+
+
+def test_gate_that_found_nothing_asks_nobody() -> None:
+    assert _ask_person().execute(_context(gate_audiences={"check_count": 3})) == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (_answer("Reject"), "a person rejected it"),
+        ({"error": "no answer in time", "error_type": "timeout"}, "nobody answered in time"),
+    ],
+)
+def test_question_that_is_rejected_or_not_answered_fails_the_night(
+    owner: psycopg.Connection, night: int, event: dict[str, Any], why: str
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match=why):
+        _ask_person().execute_complete(_context(), event)
+
+    assert _state(owner) == "failed"
+    assert owner.execute("select * from control.gate_approvals").fetchall() == []
+
+
+def test_yes_to_an_audience_that_became_wrong_meanwhile_does_not_open_the_door(
+    owner: psycopg.Connection, night: int
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    _too_many(owner)
+    _run_blocked("audiences", night)
+    _consent(owner, "u1", is_opted_in=False, changed_at="2026-03-01")
+
+    with pytest.raises(AirflowFailException, match="opted out"):
+        _ask_person().execute_complete(_context(), _answer("Approve"))
 
 
 def _run_blocked(
