@@ -53,11 +53,12 @@ MEMBERS_TABLE = """
         step_number integer not null, selected_date date not null, person_id text not null, contact_id text not null,
         user_id text not null, line_id text not null, episode_number integer not null, last_key_date date not null,
         arm_code text not null, variant_code text not null, channel text not null, offer_code text not null,
-        is_global_holdout boolean not null, is_campaign_holdout boolean not null, expected_profit_amount numeric
+        is_global_holdout boolean not null, is_campaign_holdout boolean not null, expected_profit_amount numeric,
+        expected_cost_amount numeric not null
     );
     create table audiences.aud_recall_exclusions (
         campaign_id text, step_number integer, selected_date date, user_id text, line_id text, episode_number integer,
-        reason_code text
+        reason_code text, worth_reason_code text
     );
     create table audiences.int_key_behaviours__unseen (user_id text, line_id text, happened_date date);
     create table marts.dim_users (user_id text primary key, time_zone text);
@@ -135,7 +136,7 @@ class SendingWorld:
         with self.warehouse.connect("owner") as connection:
             connection.execute(
                 "insert into audiences.aud_recall_members select %s, 'welcome_back', %s, %s, %s, %s, contact_id, %s,"
-                " 'all', 1, %s, %s, %s, %s, %s, %s, %s, null from pii.user_contact_points"
+                " 'all', 1, %s, %s, %s, %s, %s, %s, %s, null, 0 from pii.user_contact_points"
                 " where user_id = %s and contact_code = %s",
                 (
                     audience_id,

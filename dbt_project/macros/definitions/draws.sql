@@ -20,3 +20,12 @@
         ~ person_id
     ) }}, 1, 32)
 {%- endmacro %}
+
+
+{#- Whether a send uses up its step: what was suppressed, or surely did not arrive and may be tried again, does not. -#}
+{% macro counts_as_sent(sends) -%}
+    (
+        {{ sends }}.state in ('claimed', 'sent', 'unknown')
+        or ({{ sends }}.state = 'failed' and not {{ sends }}.is_retryable)
+    )
+{%- endmacro %}

@@ -46,6 +46,16 @@
 {%- endmacro %}
 
 
+{#- Why an action whose expected profit is not above 0 is not worth it. -#}
+{% macro why_not_worth(value, lost_customer_profit) -%}
+    case
+        when {{ value }} <= 0 then 'no_value'
+        when {{ lost_customer_profit }} > 0 then 'loyal_anyway'
+        else 'costs_exceed_value'
+    end
+{%- endmacro %}
+
+
 {#- Whether a customer returns for rewards only. -#}
 {% macro is_gaming(return_count, rewarded_return_count, gaming_returns) -%}
     ({{ return_count }} >= {{ gaming_returns }} and {{ rewarded_return_count }} = {{ return_count }})
@@ -55,6 +65,22 @@
 {#- What a unit of money brings; null where an action costs nothing. Under a budget the greatest come first. -#}
 {% macro profit_per_cost(profit, cost) -%}
     {{ plain_amount('round(' ~ profit ~ ' / nullif(' ~ cost ~ ', 0), 6)') }}
+{%- endmacro %}
+
+
+{#-
+    The order in which a budget or a capacity is spent: by profit per cost, what costs nothing first, what nobody knows the
+    profit of last. Equals follow a draw of their own, so that no name goes before another for good.
+
+    Args:
+        profit: Expected profit; null where it is not known.
+        cost: Expected cost.
+        draw: A number that follows from the person.
+-#}
+{% macro spending_order(profit, cost, draw) -%}
+    case when {{ profit }} is null then 2 when {{ cost }} = 0 then 0 else 1 end,
+    coalesce({{ profit_per_cost(profit, cost) }}, 0) desc,
+    {{ draw }}
 {%- endmacro %}
 
 

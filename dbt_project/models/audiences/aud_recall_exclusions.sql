@@ -8,5 +8,6 @@ select
     user_id,
     line_id,
     episode_number,
-    reason_code
+    reason_code,
+    worth_reason_code
 from {{ ref('int_recall_exclusions__delta') }}

@@ -19,5 +19,6 @@ select
     offer_code,
     is_global_holdout,
     is_campaign_holdout,
-    expected_profit_amount
+    expected_profit_amount,
+    expected_cost_amount
 from {{ ref('int_recall_members__delta') }}

@@ -1,6 +1,6 @@
 -- The channels that current campaigns use, each with the way of delivery in force today or first to come.
-select distinct on (arms.channel)
-    arms.channel,
+select distinct on (choices.channel)
+    choices.channel,
     channels.delivery_code
 from definitions.campaign_arms as arms
 inner join definitions.campaigns as campaigns
@@ -8,7 +8,12 @@ inner join definitions.campaigns as campaigns
         arms.campaign_id = campaigns.campaign_id
         and arms.campaign_version = campaigns.campaign_version
         and campaigns.is_current
+inner join definitions.campaign_choices as choices
+    on
+        arms.campaign_id = choices.campaign_id
+        and arms.campaign_version = choices.campaign_version
+        and arms.arm_code = choices.arm_code
 inner join definitions.channels as channels
-    on arms.channel = channels.channel
+    on choices.channel = channels.channel
 where arms.weight > 0
-order by arms.channel asc, channels.valid_from desc
+order by choices.channel asc, channels.valid_from desc

@@ -5,6 +5,8 @@ from __future__ import annotations
 from recall.cli.terminal import output, show_table
 from recall.hooks.delivery import Plan
 
+COLUMNS = ("campaign", "step", "channel", "add", "leave", "held out", "cost", "expected cost", "expected profit")
+
 
 def show_plan(plan: Plan) -> None:
     """Prints what an export would do, and whom the audience leaves out.
@@ -18,7 +20,7 @@ def show_plan(plan: Plan) -> None:
         return
     if plan.steps:
         show_table(
-            ("campaign", "step", "channel", "add", "leave", "held out", "cost"),
+            COLUMNS,
             [
                 (
                     step.campaign_id,
@@ -28,6 +30,8 @@ def show_plan(plan: Plan) -> None:
                     step.leave_count,
                     step.held_out_count,
                     step.cost_amount,
+                    step.expected_cost_amount,
+                    step.expected_profit_amount,
                 )
                 for step in plan.steps
             ],

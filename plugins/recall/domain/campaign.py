@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -16,7 +16,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 Code = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_]{0,59}$")]
 Channel = Literal["sms", "email", "wechat", "phone", "gift", "welfare", "event", "media"]
+ArmChannel = Literal[Channel, "best"]
 Locale = Literal["en", "zh"]
+Amount = Annotated[float, Field(gt=0, le=1_000_000_000_000, allow_inf_nan=False)]
+
+BEST = "best"
+"""Stands in an arm for what is chosen per person among its choices, by the highest expected profit."""
+CHOSEN_FIELDS = ("channel", "offer_code", "variant_code")
+"""Fields of an arm that may be BEST."""
 
 HASH_RANGE = 2**32
 """Hashes that draw holdouts and arms are whole numbers in [0, HASH_RANGE)."""
@@ -59,18 +66,89 @@ class Step(_Strict):
     offset_days: Annotated[int, Field(ge=0, le=3650, description="Days since lapsed_date from which the step is due.")]
 
 
+def _is(names: Sequence[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+class Choice(_Strict):
+    """One of the treatments among which an arm takes the best: a value for each field that is `best` in the arm."""
+
+    channel: Annotated[Channel | None, Field(description="Channel, where the arm's is best.")] = None
+    offer_code: Annotated[Code | None, Field(description="Offer, where the arm's is best.")] = None
+    variant_code: Annotated[Code | None, Field(description="Variant of the copy, where the arm's is best.")] = None
+    templates: dict[Locale, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="Templates of this choice; left out: those of the arm.",
+    )
+
+
 class Arm(_Strict):
-    """One treatment: an offer through a channel with one variant of the copy."""
+    """One treatment: an offer through a channel with one variant of the copy, or the best of several."""
 
     arm_code: Annotated[Code, Field(description="Name of the arm, never used again for another treatment.")]
-    channel: Annotated[Channel, Field(description="Channel of definitions/channels.csv that carries it.")]
-    offer_code: Annotated[Code, Field(description="What is offered.")]
-    variant_code: Annotated[Code, Field(description="Variant of the copy.")]
+    channel: Annotated[ArmChannel, Field(description="Channel of definitions/channels.csv that carries it, or best.")]
+    offer_code: Annotated[Code, Field(description="What is offered (definitions/offers.csv), or best.")]
+    variant_code: Annotated[Code, Field(description="Variant of the copy, or best.")]
+    choices: list[Choice] = Field(
+        default_factory=list,
+        description="What may be taken for the fields that are best: the one with the highest expected profit is.",
+    )
     weight: Annotated[int, Field(ge=0, le=10_000, description="Share among the weights; 0 takes nobody new.")] = 1
     templates: dict[Locale, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict,
         description="Per locale the template's path inside the campaigns folder; needed by channels with copy.",
     )
+
+    @model_validator(mode="after")
+    def _choices_name_what_is_best(self) -> Arm:
+        wanted = [field for field in CHOSEN_FIELDS if getattr(self, field) == BEST]
+        if bool(wanted) != bool(self.choices):
+            raise PydanticCustomError(
+                "choices",
+                "{fields} best, so choices must say among which"
+                if wanted
+                else "choices stand here, but none of {fields} is best",
+                {"fields": _is(wanted) if wanted else ", ".join(CHOSEN_FIELDS)},
+            )
+        seen = set()
+        for number, choice in enumerate(self.choices, start=1):
+            named = [field for field in CHOSEN_FIELDS if getattr(choice, field) is not None]
+            if named != wanted:
+                raise PydanticCustomError(
+                    "choices",
+                    "choice {number} must name {wanted}, which the arm leaves open, and nothing else",
+                    {"number": number, "wanted": " and ".join(wanted)},
+                )
+            values = tuple(getattr(choice, field) for field in wanted)
+            if BEST in values:
+                raise PydanticCustomError("choices", "choice {number} is best itself", {"number": number})
+            if values in seen:
+                raise PydanticCustomError("choices", "choice {number} stands twice", {"number": number})
+            seen.add(values)
+        return self
+
+
+class Budget(_Strict):
+    """How much a campaign may be expected to cost, in the workspace's currency; held-out persons cost nothing."""
+
+    night_amount: Annotated[Amount | None, Field(description="Expected cost of what one night selects.")] = None
+    total_amount: Annotated[
+        Amount | None, Field(description="Expected cost of all that the campaign ever selects and sends.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _an_amount_is_named(self) -> Budget:
+        if self.night_amount is None and self.total_amount is None:
+            raise PydanticCustomError("budget", "names neither night_amount nor total_amount")
+        return self
+
+
+class Cap(_Strict):
+    """How many messages a person may get at most in some days, whatever campaign sends them."""
+
+    channel: Annotated[Channel | None, Field(description="Counts this channel only; left out: all together.")] = None
+    window_days: Annotated[int, Field(ge=1, le=3650, description="Days, the one selected for included.")]
+    max_count: Annotated[int, Field(ge=1, le=1000, description="Messages within them at most, this one included.")]
 
 
 class Campaign(_Strict):
@@ -84,6 +162,9 @@ class Campaign(_Strict):
     ] = None
     personas: Annotated[
         list[str] | None, Field(min_length=1, description="Personas it aims at; left out: every persona.")
+    ] = None
+    reasons: Annotated[
+        list[str] | None, Field(min_length=1, description="Primary churn reasons it aims at; left out: every reason.")
     ] = None
     steps: Annotated[list[Step], Field(min_length=1, description="Steps in the order of their offsets.")]
     arms: Annotated[list[Arm], Field(min_length=1, description="Treatments among which persons are drawn.")]
@@ -100,6 +181,15 @@ class Campaign(_Strict):
         int,
         Field(ge=0, le=3650, description="Days from a person's last step until a new lapse may enter again."),
     ] = 0
+    budget: Annotated[Budget | None, Field(description="What it may cost; left out: no limit.")] = None
+    caps: list[Cap] = Field(
+        default_factory=list,
+        description="Contact caps of this campaign, beside those of definitions/contact_caps.csv.",
+    )
+    recall_regardless: Annotated[
+        bool,
+        Field(description="True to recall also where doing nothing is expected to bring more."),
+    ] = False
     priority: Annotated[
         int,
         Field(ge=1, le=1000, description="Of two campaigns on one day the greater takes the person."),
@@ -133,21 +223,55 @@ class Campaign(_Strict):
         if not any(arm.weight for arm in self.arms):
             raise PydanticCustomError("arms", "every weight is 0, so nobody could be drawn")
         for arm in self.arms:
-            if arm.templates and self.default_locale not in arm.templates:
-                raise PydanticCustomError(
-                    "arms",
-                    "arm {arm} has no template for the default_locale {locale}",
-                    {"arm": arm.arm_code, "locale": self.default_locale},
-                )
+            for templates in (arm.templates, *(choice.templates for choice in arm.choices)):
+                if templates and self.default_locale not in templates:
+                    raise PydanticCustomError(
+                        "arms",
+                        "arm {arm} has no template for the default_locale {locale}",
+                        {"arm": arm.arm_code, "locale": self.default_locale},
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _caps_stand_once(self) -> Campaign:
+        windows = [(cap.channel, cap.window_days) for cap in self.caps]
+        if len(set(windows)) < len(windows):
+            raise PydanticCustomError("caps", "a channel and window_days stand twice")
         return self
 
     @model_validator(mode="after")
     def _targets_stand_once(self) -> Campaign:
-        for field in ("lines", "layers", "personas"):
+        for field in ("lines", "layers", "personas", "reasons"):
             values = getattr(self, field) or []
             if len(set(values)) < len(values):
                 raise PydanticCustomError(field, "a name stands twice")
         return self
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What an arm may do to a person: the arm itself, or one of its choices.
+
+    Attributes:
+        arm_code: The arm.
+        choice_number: Place among the arm's choices, from 1; 1 of an arm without choices.
+        action_number: choice_number of the first choice with the same channel and offer: what differs in the copy
+            alone is one action, of which worth knows no difference.
+        channel: Channel code.
+        offer_code: The offer.
+        variant_code: Variant of the copy.
+        templates: Paths by locale.
+        places: Keys and list positions of where channel, offer_code, variant_code and templates stand in the file.
+    """
+
+    arm_code: str
+    choice_number: int
+    action_number: int
+    channel: str
+    offer_code: str
+    variant_code: str
+    templates: Mapping[str, str]
+    places: Mapping[str, tuple[str | int, ...]]
 
 
 @dataclass(frozen=True)
@@ -183,6 +307,41 @@ def arm_hash_spans(campaign: Campaign) -> list[HashSpan]:
         reached += arm.weight
         edges.append(reached * HASH_RANGE // total)
     return [HashSpan(begin, end) for begin, end in pairwise(edges)]
+
+
+def treatments(campaign: Campaign) -> list[Treatment]:
+    """Writes out what each arm may do.
+
+    Args:
+        campaign: The campaign.
+
+    Returns:
+        One treatment per arm without choices, and one per choice of the others, in the file's order.
+    """
+    found = []
+    for position, arm in enumerate(campaign.arms):
+        first_numbers: dict[tuple[str, str], int] = {}
+        for number, choice in enumerate(arm.choices or [Choice()], start=1):
+            channel, offer_code, variant_code = (getattr(choice, name) or getattr(arm, name) for name in CHOSEN_FIELDS)
+            places = {
+                name: ("arms", position, "choices", number - 1, name)
+                if getattr(choice, name)
+                else ("arms", position, name)
+                for name in (*CHOSEN_FIELDS, "templates")
+            }
+            found.append(
+                Treatment(
+                    arm_code=arm.arm_code,
+                    choice_number=number,
+                    action_number=first_numbers.setdefault((channel, offer_code), number),
+                    channel=channel,
+                    offer_code=offer_code,
+                    variant_code=variant_code,
+                    templates={str(locale): path for locale, path in (choice.templates or arm.templates).items()},
+                    places=places,
+                )
+            )
+    return found
 
 
 def campaign_schema() -> dict[str, Any]:
@@ -302,10 +461,10 @@ def _repeated_keys(file: str, node: yaml.Node, path: tuple[str, ...]) -> list[Ca
 
 def _explain(file: str, root: yaml.Node, fault: ErrorDetails) -> CampaignProblem:
     path = fault["loc"]
-    # A rule between fields has no place of its own; its type names the field to look at.
-    if not path and fault["type"] in Campaign.model_fields:
-        path = (fault["type"],)
     path = tuple(part for part in path if part != "[key]")
+    # A rule between fields has no place of its own; its type names the field to look at.
+    if fault["type"] in _known_names(path):
+        path = (*path, fault["type"])
     field = ".".join(str(part + 1) if isinstance(part, int) else part for part in path) or None
     if fault["type"] == "extra_forbidden":
         known = _known_names(path[:-1])

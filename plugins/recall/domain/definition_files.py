@@ -466,6 +466,17 @@ DEFINITION_FILES = (
         key=("channel", "valid_from"),
     ),
     DefinitionFile(
+        "contact_caps",
+        (
+            choice("channel", CHANNELS, is_required=False),
+            whole("window_days", least=1),
+            whole("max_count", least=1),
+            day("valid_from"),
+        ),
+        key=("valid_from", "channel", "window_days"),
+        may_be_empty=True,
+    ),
+    DefinitionFile(
         "sources",
         (
             choice("table", [table.name for table in TABLES], database_name="table_name"),

@@ -124,6 +124,9 @@ class PlannedStep:
         leave_count: Members whose key was used already, so that nothing would happen.
         held_out_count: Members that are held out.
         cost_amount: Messages to add times the channel's unit cost, in the workspace's currency.
+        expected_cost_amount: What these messages are expected to cost, rewards included, in the same currency.
+        expected_profit_amount: What they are expected to bring more than nothing, in the same currency; None where
+            worth is not known of any.
     """
 
     campaign_id: str
@@ -133,6 +136,8 @@ class PlannedStep:
     leave_count: int
     held_out_count: int
     cost_amount: Decimal
+    expected_cost_amount: Decimal
+    expected_profit_amount: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -827,8 +832,8 @@ class _Worker:
 def _calls(compositions: Sequence[Composition], size: int) -> Iterator[list[Composition]]:
     """Sorts messages into calls: of one copy each, in the order of their keys."""
 
-    def copy_of(one: Composition) -> tuple[str, int, str, str]:
-        return one.campaign_id, one.step_number, one.arm_code, one.locale
+    def copy_of(one: Composition) -> tuple[str, int, str, str, str, str]:
+        return one.campaign_id, one.step_number, one.arm_code, one.offer_code, one.variant_code, one.locale
 
     for _, members in groupby(sorted(compositions, key=copy_of), key=copy_of):
         same = list(members)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
@@ -12,15 +12,18 @@ from typing import LiteralString
 import psycopg
 
 from recall.domain.campaign import (
-    Arm,
+    BEST,
     Campaign,
     CampaignProblem,
+    Treatment,
     arm_hash_spans,
     did_you_mean,
     holdout_hash_end,
     locate,
     parse_campaign,
+    treatments,
 )
+from recall.domain.definition_files import REASONS
 from recall.domain.errors import GateBlocked
 from recall.domain.message_template import TemplateFault, parse_template
 from recall.domain.workspace import Workspace
@@ -34,6 +37,23 @@ ALL_CAMPAIGNS = "all"
 
 Place = tuple[str | int, ...]
 
+DRAWN_TREATMENTS: LiteralString = """
+    select choices.arm_code, choices.channel, choices.offer_code, choices.variant_code
+    from (
+        select distinct on (arm_code) campaign_id, campaign_version, arm_code
+        from definitions.drawn_arms
+        where campaign_id = %s
+        order by arm_code, campaign_version
+    ) as drawn
+    inner join definitions.campaign_choices as choices
+        on
+            drawn.campaign_id = choices.campaign_id
+            and drawn.campaign_version = choices.campaign_version
+            and drawn.arm_code = choices.arm_code
+    order by choices.arm_code, choices.choice_number
+"""
+"""What the arms of a campaign mean that have persons; every version of such an arm means the same."""
+
 
 @dataclass(frozen=True)
 class FrozenCampaign:
@@ -41,12 +61,12 @@ class FrozenCampaign:
 
     Attributes:
         campaign: The file's content.
-        templates: Source of each template by arm_code and locale.
+        templates: Source of each template by arm_code, choice_number and locale.
         campaign_version: Stamped on everything that the campaign produces.
     """
 
     campaign: Campaign
-    templates: Mapping[tuple[str, str], str]
+    templates: Mapping[tuple[str, int, str], str]
     campaign_version: str
 
 
@@ -57,6 +77,7 @@ class _Catalogue:
     lines: Sequence[str]
     layers: Sequence[str]
     personas: Sequence[str]
+    offers: Sequence[str]
     channels: Mapping[str, _ChannelRow]
 
 
@@ -127,6 +148,7 @@ def _catalogue(connection: psycopg.Connection) -> _Catalogue:
         lines=column("select distinct line_id from definitions.business_lines order by 1"),
         layers=column("select distinct layer_code from definitions.layers order by 1"),
         personas=column("select distinct persona_code from definitions.persona_rules order by 1"),
+        offers=column("select distinct offer_code from definitions.offers order by 1"),
         channels={str(row[0]): _ChannelRow(str(row[1]), row[2], bool(row[3])) for row in channels},
     )
 
@@ -173,37 +195,49 @@ def _check_references(file: str, text: str, campaign: Campaign, catalogue: _Cata
         ("lines", catalogue.lines),
         ("layers", catalogue.layers),
         ("personas", catalogue.personas),
+        ("reasons", REASONS),
     ):
         for position, name in enumerate(getattr(campaign, field) or []):
             if name not in known:
                 report((field, position), f"{name}: not in the definitions; {did_you_mean(name, known)}")
-    for position, arm in enumerate(campaign.arms):
-        place = ("arms", position, "channel")
-        channel = catalogue.channels.get(arm.channel)
-        if channel is None:
-            near = did_you_mean(arm.channel, list(catalogue.channels))
-            report(place, f"{arm.channel}: not in definitions/channels.csv; {near}")
-        elif not channel.may_carry_marketing:
-            report(place, f"{arm.channel} may not carry marketing (definitions/channels.csv)")
-        elif channel.contact_code is None:
-            report(
-                place,
-                f"{arm.channel} names no contact_code in definitions/channels.csv, so nobody could be reached",
-            )
-        elif channel.delivery_code in CHANNELS_WITH_SUBJECT and not arm.templates:
-            report(("arms", position, "templates"), f"{arm.channel} needs a template per locale")
-    return problems
+    retired = {arm.arm_code for arm in campaign.arms if not arm.weight}
+    for treatment in treatments(campaign):
+        for field, message in _faults_of_treatment(treatment, catalogue):
+            report(treatment.places[field], message)
+        # An arm with persons stays in the file, though its offer may be gone.
+        if treatment.offer_code not in catalogue.offers and treatment.arm_code not in retired:
+            near = did_you_mean(treatment.offer_code, catalogue.offers)
+            message = f"{treatment.offer_code}: not in definitions/offers.csv; {near}"
+            report(treatment.places["offer_code"], message)
+    # Choices share what their arm says, and its fault is one.
+    return list(dict.fromkeys(problems))
+
+
+def _faults_of_treatment(treatment: Treatment, catalogue: _Catalogue) -> Iterator[tuple[str, str]]:
+    """Yields field and fault of what a treatment refers to."""
+    channel = catalogue.channels.get(treatment.channel)
+    if channel is None:
+        near = did_you_mean(treatment.channel, list(catalogue.channels))
+        yield "channel", f"{treatment.channel}: not in definitions/channels.csv; {near}"
+    elif not channel.may_carry_marketing:
+        yield "channel", f"{treatment.channel} may not carry marketing (definitions/channels.csv)"
+    elif channel.contact_code is None:
+        yield (
+            "channel",
+            f"{treatment.channel} names no contact_code in definitions/channels.csv, so nobody could be reached",
+        )
+    elif channel.delivery_code in CHANNELS_WITH_SUBJECT and not treatment.templates:
+        yield "templates", f"{treatment.channel} needs a template per locale"
 
 
 def _read_templates(
     folder: Path, file: str, text: str, campaign: Campaign, catalogue: _Catalogue
-) -> tuple[dict[tuple[str, str], str], list[CampaignProblem]]:
-    templates: dict[tuple[str, str], str] = {}
+) -> tuple[dict[tuple[str, int, str], str], list[CampaignProblem]]:
+    templates: dict[tuple[str, int, str], str] = {}
     problems: list[CampaignProblem] = []
     root = folder.resolve()
-    for position, arm in enumerate(campaign.arms):
-        for locale, relative in arm.templates.items():
-            place: Place = ("arms", position, "templates", locale)
+    for treatment in treatments(campaign):
+        for locale, relative in treatment.templates.items():
             path = (folder / relative).resolve()
             if not path.is_relative_to(root):
                 message = f"{relative}: leads out of the campaigns folder"
@@ -213,20 +247,22 @@ def _read_templates(
             else:
                 try:
                     source = path.read_text(encoding="utf-8-sig")
-                    parse_template(source, needs_subject=_has_subject(arm, catalogue))
+                    parse_template(source, needs_subject=_has_subject(treatment, catalogue))
                 except UnicodeDecodeError:
                     message = f"{relative}: expected text in UTF-8"
                 except TemplateFault as fault:
                     message = f"{relative}: {fault}"
                 else:
-                    templates[arm.arm_code, locale] = source
+                    templates[treatment.arm_code, treatment.choice_number, locale] = source
                     continue
+            place: Place = (*treatment.places["templates"], locale)
             problems.append(CampaignProblem(file, locate(text, place), _dotted(place), message))
-    return templates, problems
+    # Choices share the templates of their arm, and their fault is one.
+    return templates, list(dict.fromkeys(problems))
 
 
-def _has_subject(arm: Arm, catalogue: _Catalogue) -> bool:
-    channel = catalogue.channels.get(arm.channel)
+def _has_subject(treatment: Treatment, catalogue: _Catalogue) -> bool:
+    channel = catalogue.channels.get(treatment.channel)
     return channel is not None and channel.delivery_code in CHANNELS_WITH_SUBJECT
 
 
@@ -243,17 +279,16 @@ def _changed_arms(
     campaign = frozen.campaign
     file = f"{campaign.campaign_id}.yml"
     text = (workspace.campaigns_dir / file).read_text(encoding="utf-8-sig")
-    arms = {arm.arm_code: (position, arm) for position, arm in enumerate(campaign.arms)}
-    drawn = connection.execute(
-        "select distinct on (arms.arm_code) arms.arm_code, arms.channel, arms.offer_code, arms.variant_code"
-        " from definitions.drawn_arms as drawn"
-        " inner join definitions.campaign_arms as arms"
-        " using (campaign_id, campaign_version, arm_code)"
-        " where campaign_id = %s order by arms.arm_code",
-        (campaign.campaign_id,),
-    )
+    arms = {arm.arm_code: position for position, arm in enumerate(campaign.arms)}
+    meant: dict[str, set[tuple[str, str, str]]] = {}
+    for treatment in treatments(campaign):
+        words = treatment.channel, treatment.offer_code, treatment.variant_code
+        meant.setdefault(treatment.arm_code, set()).add(words)
+    drawn: dict[str, set[tuple[str, str, str]]] = {}
+    for arm_code, channel, offer_code, variant_code in connection.execute(DRAWN_TREATMENTS, (campaign.campaign_id,)):
+        drawn.setdefault(arm_code, set()).add((channel, offer_code, variant_code))
     problems = []
-    for arm_code, channel, offer_code, variant_code in drawn:
+    for arm_code, before in drawn.items():
         if arm_code not in arms:
             problems.append(
                 CampaignProblem(
@@ -263,25 +298,25 @@ def _changed_arms(
                     f"{arm_code} is missing, but persons were drawn into it: keep it, with weight 0 to retire it",
                 )
             )
-            continue
-        position, arm = arms[arm_code]
-        if (arm.channel, arm.offer_code, arm.variant_code) != (channel, offer_code, variant_code):
+        elif meant[arm_code] != before:
+            position = arms[arm_code]
+            was = ", ".join(next(iter(before))) if len(before) == 1 else f"{BEST} of {len(before)} choices"
             problems.append(
                 CampaignProblem(
                     file,
                     locate(text, ("arms", position)),
                     f"arms.{position + 1}",
-                    f"persons were drawn into {arm_code} as {channel}, {offer_code}, {variant_code}: give the new"
-                    " treatment an arm_code of its own, and this one weight 0 to retire it",
+                    f"persons were drawn into {arm_code} as {was}: give the new treatment an arm_code of its own, and"
+                    " this one weight 0 to retire it",
                 )
             )
     return problems
 
 
-def _version(campaign: Campaign, templates: Mapping[tuple[str, str], str]) -> str:
+def _version(campaign: Campaign, templates: Mapping[tuple[str, int, str], str]) -> str:
     content = {
         "campaign": campaign.model_dump(mode="json"),
-        "templates": sorted([arm, locale, source] for (arm, locale), source in templates.items()),
+        "templates": sorted([arm, number, locale, source] for (arm, number, locale), source in templates.items()),
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return f"c{hashlib.sha256(text.encode()).hexdigest()[:12]}"
@@ -302,7 +337,8 @@ def _store(connection: psycopg.Connection, frozen: FrozenCampaign) -> None:
     connection.execute(
         "insert into definitions.campaigns (campaign_id, campaign_version, is_current, description, priority,"
         " holdout_share, holdout_hash_end, outcome_window_days, max_lapse_days, cool_down_days, default_locale,"
-        " loaded_at) values (%s, %s, true, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
+        " night_budget_amount, total_budget_amount, recall_regardless, loaded_at)"
+        " values (%s, %s, true, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, clock_timestamp())",
         (
             *key,
             campaign.description,
@@ -313,9 +349,17 @@ def _store(connection: psycopg.Connection, frozen: FrozenCampaign) -> None:
             campaign.max_lapse_days,
             campaign.cool_down_days,
             campaign.default_locale,
+            campaign.budget and campaign.budget.night_amount,
+            campaign.budget and campaign.budget.total_amount,
+            campaign.recall_regardless,
         ),
     )
-    targets = {"line": campaign.lines, "layer": campaign.layers or [], "persona": campaign.personas or []}
+    targets = {
+        "line": campaign.lines,
+        "layer": campaign.layers or [],
+        "persona": campaign.personas or [],
+        "reason": campaign.reasons or [],
+    }
     ends = [step.offset_days for step in campaign.steps[1:]] + [campaign.max_lapse_days + 1]
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -343,11 +387,37 @@ def _store(connection: psycopg.Connection, frozen: FrozenCampaign) -> None:
             ],
         )
         cursor.executemany(
-            "insert into definitions.campaign_templates values (%s, %s, %s, %s, %s, %s)",
+            "insert into definitions.campaign_choices values (%s, %s, %s, %s, %s, %s, %s, %s)",
             [
-                (*key, arm.arm_code, locale, arm.templates[locale], source)  # type: ignore[index]  # keys of arm.templates
-                for arm in campaign.arms
-                for (arm_code, locale), source in frozen.templates.items()
-                if arm_code == arm.arm_code
+                (
+                    *key,
+                    treatment.arm_code,
+                    treatment.choice_number,
+                    treatment.action_number,
+                    treatment.channel,
+                    treatment.offer_code,
+                    treatment.variant_code,
+                )
+                for treatment in treatments(campaign)
             ],
+        )
+        cursor.executemany(
+            "insert into definitions.campaign_templates (campaign_id, campaign_version, arm_code, choice_number,"
+            " locale, template_path, template_source) values (%s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    *key,
+                    treatment.arm_code,
+                    treatment.choice_number,
+                    locale,
+                    path,
+                    frozen.templates[treatment.arm_code, treatment.choice_number, locale],
+                )
+                for treatment in treatments(campaign)
+                for locale, path in treatment.templates.items()
+            ],
+        )
+        cursor.executemany(
+            "insert into definitions.campaign_caps values (%s, %s, %s, %s, %s)",
+            [(*key, cap.channel, cap.window_days, cap.max_count) for cap in campaign.caps],
         )

@@ -35,6 +35,10 @@ def faults_of(workspace: Workspace) -> list[str]:
             "campaigns/welcome_back.yml, line 3, layers.1: hihg: not in the definitions; did you mean high?",
         ),
         (
+            ("lines: [all]", "lines: [all]\nreasons: [price, servce]"),
+            "campaigns/welcome_back.yml, line 3, reasons.2: servce: not in the definitions; did you mean service?",
+        ),
+        (
             ("channel: gift", "channel: welfare"),
             "campaigns/welcome_back.yml, line 13, arms.2.channel: welfare names no contact_code in"
             " definitions/channels.csv, so nobody could be reached",
@@ -47,6 +51,16 @@ def faults_of(workspace: Workspace) -> list[str]:
         (
             ("channel: gift", "channel: email"),
             "campaigns/welcome_back.yml, line 12, arms.2.templates: email needs a template per locale",
+        ),
+        (
+            ("offer_code: gift", "offer_code: gfit"),
+            "campaigns/welcome_back.yml, line 14, arms.2.offer_code: gfit: not in definitions/offers.csv;"
+            " did you mean gift?",
+        ),
+        (
+            ("offer_code: gift", "offer_code: best\n    choices: [{offer_code: content}, {offer_code: calls}]"),
+            "campaigns/welcome_back.yml, line 15, arms.2.choices.2.offer_code: calls: not in definitions/offers.csv;"
+            " did you mean call?",
         ),
         (
             ("en: warm.en.txt", "en: warn.en.txt"),

@@ -10,18 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from typing import Any
 
 import pytest
 from tests.conftest import Warehouse
+from tests.integration.audiences.audience_nights import Night, build_audiences, build_night, look
 
 from recall.domain.workspace import load_workspace
 from recall.hooks import delivery
-from recall.hooks.dbt import build_layer, run_operation
-from recall.hooks.night import complete_night, prepare_night
 from recall.ingest.load import load_landing
 from recall.warehouse.campaigns import load_campaigns
-from recall.warehouse.contact_points import refresh_contact_points
 from recall.warehouse.definitions import load_definitions
 
 FIRST, SECOND, LATER = date(2026, 3, 10), date(2026, 3, 11), date(2026, 4, 15)
@@ -126,23 +123,6 @@ FILES = {
     "landing/consents/consents.csv": CONSENTS,
 }
 
-Selection = dict[tuple[str, int], set[tuple[str, str]]]
-
-
-@dataclass(frozen=True)
-class Night:
-    """What one night selected.
-
-    Attributes:
-        members: By campaign and step the (user, line) selected.
-        exclusions: By campaign and step the (user, line: reason) left out.
-        rows: All member rows, as mappings.
-    """
-
-    members: Selection
-    exclusions: Selection
-    rows: list[dict[str, Any]]
-
 
 @dataclass(frozen=True)
 class Served:
@@ -155,44 +135,6 @@ class Served:
 
     nights: dict[str, Night]
     first_entries: dict[str, tuple[str, str | None]]
-
-
-def build_audiences(as_of_date: date) -> None:
-    refresh_contact_points(load_workspace(), as_of_date)
-    build_layer("audiences")
-    run_operation("publish", {"layer": "audiences"})
-
-
-def build_night(as_of_date: date) -> None:
-    prepare_night(load_workspace(), as_of_date)
-    for layer in ("staging", "intermediate", "marts"):
-        build_layer(layer)
-    run_operation("publish", {"layer": "marts"})
-    build_audiences(as_of_date)
-    complete_night()
-
-
-def look(warehouse: Warehouse, as_of_date: date) -> Night:
-    selected_date = delivery.ledger.selected_date_of(as_of_date)
-    members: Selection = {}
-    exclusions: Selection = {}
-    with warehouse.connect("bi_reader") as connection:
-        cursor = connection.execute(
-            "select * from audiences.aud_recall_members where selected_date = %s order by audience_id",
-            (selected_date,),
-        )
-        names = [column.name for column in cursor.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor]
-        excluded = connection.execute(
-            "select campaign_id, step_number, user_id, line_id, reason_code from audiences.aud_recall_exclusions"
-            " where selected_date = %s",
-            (selected_date,),
-        ).fetchall()
-    for row in rows:
-        members.setdefault((row["campaign_id"], row["step_number"]), set()).add((row["user_id"], row["line_id"]))
-    for campaign, step, user, line, reason in excluded:
-        exclusions.setdefault((campaign, step), set()).add((user, f"{line}: {reason}"))
-    return Night(members, exclusions, rows)
 
 
 def send(as_of_date: date) -> None:

@@ -313,6 +313,7 @@ def test_hand_worked_unit_tests_of_all_models_pass(
     monkeypatch.setenv("RECALL_HOME", str(module_warehouse.home.root))
     build_layer("outcomes")
     build_layer("calibration")
+    build_layer("audiences")
     nodes, failure = dbt._invoke(["test", "--selector", "unit_tests"], home=module_warehouse.home, role="transformer")
     results = {node.node.name: (str(node.status), node.message) for node in nodes}
     assert failure is None

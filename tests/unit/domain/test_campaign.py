@@ -12,6 +12,7 @@ from recall.domain.campaign import (
     holdout_hash_end,
     parse_campaign,
     schema_text,
+    treatments,
 )
 
 SCHEMA_FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "campaign.schema.json"
@@ -39,6 +40,30 @@ arms:
     templates: {en: coupon.en.txt}
 holdout_share: 0.25
 max_lapse_days: 90
+"""
+
+
+BEST = """\
+campaign_id: welcome_back
+lines: [groceries]
+steps: [{step_number: 1, offset_days: 0}]
+max_lapse_days: 90
+arms:
+  - arm_code: smart
+    channel: best
+    offer_code: best
+    variant_code: warm
+    templates: {en: warm.en.txt}
+    choices:
+      - {channel: email, offer_code: coupon, templates: {en: coupon.en.txt}}
+      - {channel: sms, offer_code: coupon}
+  - arm_code: copies
+    channel: email
+    offer_code: content
+    variant_code: best
+    choices:
+      - {variant_code: warm, templates: {en: warm.en.txt}}
+      - {variant_code: brief, templates: {en: brief.en.txt}}
 """
 
 
@@ -88,8 +113,38 @@ def test_holdout_of_a_quarter_takes_a_quarter_of_the_hashes() -> None:
             ],
         ),
         (
-            ("max_lapse_days: 90", "max_lapse_days: 90\nbudget: 100"),
-            ["campaigns/welcome_back.yml, line 23, budget: no such key; known are campaign_id, description, lines, "],
+            ("max_lapse_days: 90", "max_lapse_days: 90\nqwxz: 100"),
+            ["campaigns/welcome_back.yml, line 23, qwxz: no such key; known are campaign_id, description, lines, "],
+        ),
+        (
+            ("max_lapse_days: 90", "max_lapse_days: 90\nbudget: {nightly_amount: 100}"),
+            ["campaigns/welcome_back.yml, line 23, budget.nightly_amount: no such key; did you mean night_amount?"],
+        ),
+        (
+            ("max_lapse_days: 90", "max_lapse_days: 90\nbudget: {}"),
+            ["campaigns/welcome_back.yml, line 23, budget: names neither night_amount nor total_amount"],
+        ),
+        (
+            ("max_lapse_days: 90", "max_lapse_days: 90\nbudget: {night_amount: 0}"),
+            ["campaigns/welcome_back.yml, line 23, budget.night_amount: Input should be greater than 0"],
+        ),
+        (
+            ("max_lapse_days: 90", "max_lapse_days: 90\ncaps: [{window_day: 7, max_count: 2}]"),
+            [
+                "campaigns/welcome_back.yml, line 23, caps.1.window_day: no such key; did you mean window_days?",
+                "campaigns/welcome_back.yml, line 23, caps.1.window_days: is missing",
+            ],
+        ),
+        (
+            (
+                "max_lapse_days: 90",
+                "max_lapse_days: 90\ncaps: [{window_days: 7, max_count: 2}, {window_days: 7, max_count: 3}]",
+            ),
+            ["campaigns/welcome_back.yml, line 23, caps: a channel and window_days stand twice"],
+        ),
+        (
+            ("max_lapse_days: 90", "max_lapse_days: 90\nrecall_regardles: true"),
+            ["campaigns/welcome_back.yml, line 23, recall_regardles: no such key; did you mean recall_regardless?"],
         ),
         (
             ("channel: email", "channel: mail"),
@@ -133,6 +188,77 @@ def test_parse_campaign_with_a_fault_names_line_field_and_cure(change: tuple[str
     assert len(found) == len(expected)
     for message, beginning in zip(sorted(found), sorted(expected), strict=True):
         assert message.startswith(beginning)
+
+
+def test_treatments_of_arms_with_choices_are_written_out_with_what_their_arm_says() -> None:
+    # Copies of one offer and channel are one action, named by the first of them.
+    found = [
+        (each.arm_code, each.choice_number, each.action_number, each.channel, each.offer_code, each.variant_code)
+        for each in treatments(parse(BEST))
+    ]
+
+    assert found == [
+        ("smart", 1, 1, "email", "coupon", "warm"),
+        ("smart", 2, 2, "sms", "coupon", "warm"),
+        ("copies", 1, 1, "email", "content", "warm"),
+        ("copies", 2, 1, "email", "content", "brief"),
+    ]
+    assert [dict(each.templates) for each in treatments(parse(BEST))][:2] == [
+        {"en": "coupon.en.txt"},
+        {"en": "warm.en.txt"},
+    ]
+
+
+def test_treatments_of_a_fixed_arm_are_the_arm_itself() -> None:
+    (first, second) = treatments(parse(GOOD))
+
+    assert (first.arm_code, first.choice_number, first.offer_code) == ("content", 1, "content")
+    assert first.places["channel"] == ("arms", 0, "channel")
+    assert second.variant_code == "warm"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            ("      - {channel: sms, offer_code: coupon}", "      - {channel: sms}"),
+            "line 11, arms.1.choices: choice 2 must name channel and offer_code, which the arm leaves open, and"
+            " nothing else",
+        ),
+        (
+            ("{channel: sms, offer_code: coupon}", "{channel: email, offer_code: coupon}"),
+            "line 11, arms.1.choices: choice 2 stands twice",
+        ),
+        (
+            ("{channel: sms, offer_code: coupon}", "{channel: sms, offer_code: best}"),
+            "line 11, arms.1.choices: choice 2 is best itself",
+        ),
+        (
+            ("{channel: sms, offer_code: coupon}", "{channel: sms, offfer_code: coupon}"),
+            "line 13, arms.1.choices.2.offfer_code: no such key; did you mean offer_code?",
+        ),
+        (
+            ("    variant_code: best\n", "    variant_code: warm\n"),
+            "line 18, arms.2.choices: choices stand here, but none of channel, offer_code, variant_code is best",
+        ),
+        (
+            ("{variant_code: brief, templates: {en: brief.en.txt}}", "{variant_code: brief, templates: {zh: a.txt}}"),
+            "line 5, arms: arm copies has no template for the default_locale en",
+        ),
+    ],
+)
+def test_parse_campaign_with_a_fault_in_choices_names_line_field_and_cure(
+    change: tuple[str, str], expected: str
+) -> None:
+    assert change[0] in BEST
+
+    assert faults(BEST.replace(*change, 1)) == [f"campaigns/welcome_back.yml, {expected}"]
+
+
+def test_parse_campaign_with_best_and_no_choices_says_that_they_are_missing() -> None:
+    assert faults(GOOD.replace("channel: email", "channel: best", 1)) == [
+        "campaigns/welcome_back.yml, line 9, arms.1.choices: channel is best, so choices must say among which"
+    ]
 
 
 def test_parse_campaign_under_another_file_name_is_refused() -> None:

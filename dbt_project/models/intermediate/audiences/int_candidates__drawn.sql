@@ -7,6 +7,7 @@ with
 due as (
 
     select
+        candidate_number,
         campaign_id,
         campaign_version,
         priority,
@@ -59,18 +60,9 @@ arms as (
         campaign_id,
         campaign_version,
         arm_code,
-        channel,
-        offer_code,
-        variant_code,
         hash_begin,
         hash_end
     from {{ source('definitions', 'campaign_arms') }}
-
-),
-
-channels as (
-
-    {{ channels_in_force() }}
 
 ),
 
@@ -78,6 +70,7 @@ channels as (
 hashed as (
 
     select
+        due.candidate_number,
         due.campaign_id,
         due.campaign_version,
         due.priority,
@@ -104,6 +97,7 @@ hashed as (
 globally_drawn as (
 
     select
+        hashed.candidate_number,
         hashed.campaign_id,
         hashed.campaign_version,
         hashed.priority,
@@ -139,6 +133,7 @@ globally_drawn as (
 final as (
 
     select
+        drawn.candidate_number,
         drawn.campaign_id,
         drawn.campaign_version,
         drawn.priority,
@@ -152,11 +147,6 @@ final as (
         drawn.is_open,
         drawn.person_id,
         arms.arm_code,
-        arms.variant_code,
-        arms.channel,
-        arms.offer_code,
-        channels.contact_code,
-        coalesce(channels.default_consent, false) as is_consent_default,
         drawn.is_global_holdout,
         coalesce(
             drawn.stored_is_campaign_holdout,
@@ -175,12 +165,11 @@ final as (
                     and drawn.arm_hash < arms.hash_end
                 )
             )
-    left join channels
-        on arms.channel = channels.channel
 
 )
 
 select
+    candidate_number,
     campaign_id,
     campaign_version,
     priority,
@@ -194,11 +183,6 @@ select
     is_open,
     person_id,
     arm_code,
-    variant_code,
-    channel,
-    offer_code,
-    contact_code,
-    is_consent_default,
     is_global_holdout,
     is_campaign_holdout
 from final

@@ -80,6 +80,19 @@ personas as (
 
 ),
 
+-- And so are the reasons.
+primary_reasons as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date,
+        reason_code
+    from {{ ref('fct_churn_reasons') }}
+    where is_primary
+
+),
+
 layer_campaigns as (
 
     select
@@ -100,6 +113,19 @@ persona_campaigns as (
         campaign_version
     from targets
     where target_type = 'persona'
+    group by
+        campaign_id,
+        campaign_version
+
+),
+
+reason_campaigns as (
+
+    select
+        campaign_id,
+        campaign_version
+    from targets
+    where target_type = 'reason'
     group by
         campaign_id,
         campaign_version
@@ -164,6 +190,10 @@ final as (
         on
             due_episodes.campaign_id = persona_campaigns.campaign_id
             and due_episodes.campaign_version = persona_campaigns.campaign_version
+    left join reason_campaigns
+        on
+            due_episodes.campaign_id = reason_campaigns.campaign_id
+            and due_episodes.campaign_version = reason_campaigns.campaign_version
     where
         (
             layer_campaigns.campaign_id is null
@@ -201,10 +231,29 @@ final as (
                     and personas.last_key_date = due_episodes.last_key_date
             )
         )
+        and (
+            reason_campaigns.campaign_id is null
+            or exists (
+                select 1
+                from primary_reasons
+                inner join targets
+                    on
+                        targets.campaign_id = due_episodes.campaign_id
+                        and targets.campaign_version = due_episodes.campaign_version
+                        and targets.target_type = 'reason'
+                        and targets.target_code = primary_reasons.reason_code
+                where
+                    primary_reasons.user_id = due_episodes.user_id
+                    and primary_reasons.line_id = due_episodes.line_id
+                    and primary_reasons.last_key_date = due_episodes.last_key_date
+            )
+        )
 
 )
 
 select
+    -- Names the candidate for the models of this night; nothing else is made of it.
+    row_number() over (order by campaign_id, step_number, user_id, line_id, episode_number) as candidate_number,
     campaign_id,
     campaign_version,
     priority,

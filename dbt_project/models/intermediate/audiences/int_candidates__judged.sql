@@ -1,151 +1,69 @@
--- One row per candidate: the first reason that keeps it out, in the order of the waterfall; none for a member.
-{{ config(materialized='table') }}
+-- One row per candidate: the first reason that keeps it out by itself or beside other campaigns; none if it remains.
+{{ config(materialized='table', post_hook=analyze(this)) }}
 
 with
 
 candidates as (
 
     select
-        candidates.campaign_id,
-        candidates.campaign_version,
-        candidates.priority,
-        candidates.cool_down_days,
-        candidates.step_number,
-        candidates.user_id,
-        candidates.line_id,
-        candidates.episode_number,
-        candidates.last_key_date,
-        candidates.lapsed_date,
-        candidates.is_open,
-        candidates.person_id,
-        candidates.arm_code,
-        candidates.variant_code,
-        candidates.channel,
-        candidates.offer_code,
-        contact_points.contact_id,
-        candidates.is_consent_default,
-        candidates.is_global_holdout,
-        candidates.is_campaign_holdout
-    from {{ ref('int_candidates__drawn') }} as candidates
-    left join {{ source('pii', 'user_contact_points') }} as contact_points
-        on
-            candidates.user_id = contact_points.user_id
-            and candidates.contact_code = contact_points.contact_code
-
-),
-
-contact_channels as (
-
-    select
-        contact_id,
-        channel
-    from candidates
-    where contact_id is not null
-    group by
-        contact_id,
-        channel
-
-),
-
-contact_users as (
-
-    select
-        contact_channels.contact_id,
-        contact_channels.channel,
-        coalesce(user_merges.merged_into, contact_points.user_id) as user_id
-    from contact_channels
-    inner join {{ source('pii', 'user_contact_points') }} as contact_points
-        on contact_channels.contact_id = contact_points.contact_id
-    left join {{ ref('stg_landing__user_merges') }} as user_merges
-        on contact_points.user_id = user_merges.user_id
-
-),
-
-asked_users as (
-
-    select user_id
-    from candidates
-
-    union
-
-    select user_id
-    from contact_users
-
-),
-
--- Of a yes and a no at the same instant the no counts.
-ranked_consents as (
-
-    select
-        consents.user_id,
-        consents.channel,
-        consents.is_opted_in,
-        row_number() over (
-            partition by consents.user_id, consents.channel
-            order by consents.changed_at desc, case when consents.is_opted_in then 1 else 0 end
-        ) as recency_number
-    from {{ ref('stg_landing__consents') }} as consents
-    inner join asked_users
-        on consents.user_id = asked_users.user_id
-
-),
-
-consents as (
-
-    select
-        user_id,
-        channel,
-        is_opted_in
-    from ranked_consents
-    where recency_number = 1
-
-),
-
--- A message goes to a contact: if anybody who is reached there said no, nobody is written to there.
-refused_contacts as (
-
-    select
-        contact_users.contact_id,
-        contact_users.channel
-    from contact_users
-    inner join consents
-        on
-            contact_users.user_id = consents.user_id
-            and contact_users.channel = consents.channel
-            and not consents.is_opted_in
-    group by
-        contact_users.contact_id,
-        contact_users.channel
-
-),
-
--- Earlier means selected for an earlier day, so the same night again finds what it found the first time. What was
--- suppressed or may be tried again was not sent.
-earlier_touches as (
-
-    select
+        candidate_number,
         campaign_id,
+        priority,
+        cool_down_days,
         step_number,
+        last_key_date,
         person_id,
         contact_id,
-        selected_date
-    from {{ source('ledger', 'sends') }}
+        reason_code
+    from {{ ref('int_candidates__chosen') }}
+
+),
+
+persons as (
+
+    select person_id
+    from candidates
+    group by person_id
+
+),
+
+contacts as (
+
+    select contact_id
+    from candidates
+    where contact_id is not null
+    group by contact_id
+
+),
+
+-- Earlier means selected for an earlier day, so the same night again finds what it found the first time.
+person_touches as (
+
+    select
+        sends.campaign_id,
+        sends.step_number,
+        sends.person_id,
+        sends.selected_date
+    from {{ source('ledger', 'sends') }} as sends
+    inner join persons
+        on sends.person_id = persons.person_id
     where
-        selected_date < {{ selected_date() }}
-        and (state in ('claimed', 'sent', 'unknown') or (state = 'failed' and not is_retryable))
+        sends.selected_date < {{ selected_date() }}
+        and {{ counts_as_sent('sends') }}
 
     union all
 
     select
-        campaign_id,
-        step_number,
-        person_id,
-        cast(null as {{ dbt.type_string() }}) as contact_id,
-        selected_date
-    from {{ source('ledger', 'entries') }}
+        entries.campaign_id,
+        entries.step_number,
+        entries.person_id,
+        entries.selected_date
+    from {{ source('ledger', 'entries') }} as entries
+    inner join persons
+        on entries.person_id = persons.person_id
     where
-        selected_date < {{ selected_date() }}
-        and is_held_out
+        entries.selected_date < {{ selected_date() }}
+        and entries.is_held_out
 
 ),
 
@@ -156,7 +74,7 @@ step_touches as (
         step_number,
         person_id,
         max(selected_date) as last_selected_date
-    from earlier_touches
+    from person_touches
     group by
         campaign_id,
         step_number,
@@ -167,16 +85,20 @@ step_touches as (
 contact_touches as (
 
     select
-        campaign_id,
-        step_number,
-        contact_id,
-        max(selected_date) as last_selected_date
-    from earlier_touches
-    where contact_id is not null
+        sends.campaign_id,
+        sends.step_number,
+        sends.contact_id,
+        max(sends.selected_date) as last_selected_date
+    from {{ source('ledger', 'sends') }} as sends
+    inner join contacts
+        on sends.contact_id = contacts.contact_id
+    where
+        sends.selected_date < {{ selected_date() }}
+        and {{ counts_as_sent('sends') }}
     group by
-        campaign_id,
-        step_number,
-        contact_id
+        sends.campaign_id,
+        sends.step_number,
+        sends.contact_id
 
 ),
 
@@ -187,13 +109,13 @@ earlier_lapses as (
         candidates.campaign_id,
         candidates.person_id,
         candidates.last_key_date,
-        max(earlier_touches.selected_date) as last_selected_date
+        max(person_touches.selected_date) as last_selected_date
     from candidates
-    inner join earlier_touches
+    inner join person_touches
         on
-            candidates.campaign_id = earlier_touches.campaign_id
-            and candidates.person_id = earlier_touches.person_id
-            and candidates.last_key_date >= earlier_touches.selected_date
+            candidates.campaign_id = person_touches.campaign_id
+            and candidates.person_id = person_touches.person_id
+            and candidates.last_key_date >= person_touches.selected_date
     group by
         candidates.campaign_id,
         candidates.person_id,
@@ -204,31 +126,11 @@ earlier_lapses as (
 checked as (
 
     select
+        candidates.candidate_number,
         candidates.campaign_id,
-        candidates.campaign_version,
         candidates.priority,
-        candidates.step_number,
-        candidates.user_id,
-        candidates.line_id,
-        candidates.episode_number,
-        candidates.last_key_date,
-        candidates.lapsed_date,
         candidates.person_id,
-        candidates.arm_code,
-        candidates.variant_code,
-        candidates.channel,
-        candidates.offer_code,
-        candidates.contact_id,
-        candidates.is_global_holdout,
-        candidates.is_campaign_holdout,
-        case
-            when
-                refused_contacts.contact_id is not null
-                or not coalesce(consents.is_opted_in, candidates.is_consent_default)
-                then 'no_consent'
-            when candidates.contact_id is null then 'unreachable'
-            when not candidates.is_open then 'already_returned'
-        end as early_reason_code,
+        candidates.reason_code as early_reason_code,
         case
             when
                 {{ selected_date() }}
@@ -240,14 +142,6 @@ checked as (
                 then 'already_sent'
         end as late_reason_code
     from candidates
-    left join consents
-        on
-            candidates.user_id = consents.user_id
-            and candidates.channel = consents.channel
-    left join refused_contacts
-        on
-            candidates.contact_id = refused_contacts.contact_id
-            and candidates.channel = refused_contacts.channel
     left join step_touches
         on
             candidates.campaign_id = step_touches.campaign_id
@@ -284,144 +178,23 @@ taking_campaigns as (
         campaign_id,
         priority
 
-),
-
-outranked as (
-
-    select
-        checked.campaign_id,
-        checked.campaign_version,
-        checked.step_number,
-        checked.user_id,
-        checked.line_id,
-        checked.episode_number,
-        checked.last_key_date,
-        checked.lapsed_date,
-        checked.person_id,
-        checked.arm_code,
-        checked.variant_code,
-        checked.channel,
-        checked.offer_code,
-        checked.contact_id,
-        checked.is_global_holdout,
-        checked.is_campaign_holdout,
-        case
-            when checked.early_reason_code is not null then checked.early_reason_code
-            when
-                taking_campaigns.priority > checked.priority
-                or (
-                    taking_campaigns.priority = checked.priority
-                    and taking_campaigns.campaign_id < checked.campaign_id
-                )
-                then 'higher_priority_campaign'
-            else checked.late_reason_code
-        end as reason_code
-    from checked
-    left join taking_campaigns
-        on
-            checked.person_id = taking_campaigns.person_id
-            and taking_campaigns.campaign_rank = 1
-
-),
-
--- Of a person's episodes a step takes the one that lapsed last.
-ranked_episodes as (
-
-    select
-        campaign_id,
-        campaign_version,
-        step_number,
-        user_id,
-        line_id,
-        episode_number,
-        last_key_date,
-        person_id,
-        arm_code,
-        variant_code,
-        channel,
-        offer_code,
-        contact_id,
-        is_global_holdout,
-        is_campaign_holdout,
-        reason_code,
-        row_number() over (
-            partition by campaign_id, step_number, person_id, reason_code
-            order by lapsed_date desc, line_id, last_key_date desc, user_id
-        ) as episode_rank
-    from outranked
-
-),
-
--- Persons are never merged, so two of them may have come to share a contact point; it still gets one message.
-ranked_contacts as (
-
-    select
-        campaign_id,
-        campaign_version,
-        step_number,
-        user_id,
-        line_id,
-        episode_number,
-        last_key_date,
-        person_id,
-        arm_code,
-        variant_code,
-        channel,
-        offer_code,
-        contact_id,
-        is_global_holdout,
-        is_campaign_holdout,
-        reason_code,
-        episode_rank,
-        row_number() over (
-            partition by campaign_id, step_number, channel, contact_id, reason_code, episode_rank
-            order by person_id
-        ) as contact_rank
-    from ranked_episodes
-
-),
-
-final as (
-
-    select
-        campaign_id,
-        campaign_version,
-        step_number,
-        user_id,
-        line_id,
-        episode_number,
-        last_key_date,
-        person_id,
-        contact_id,
-        arm_code,
-        variant_code,
-        channel,
-        offer_code,
-        is_global_holdout,
-        is_campaign_holdout,
-        case
-            when reason_code is not null then reason_code
-            when episode_rank > 1 or contact_rank > 1 then 'same_person'
-        end as reason_code
-    from ranked_contacts
-
 )
 
 select
-    campaign_id,
-    campaign_version,
-    step_number,
-    user_id,
-    line_id,
-    episode_number,
-    last_key_date,
-    person_id,
-    contact_id,
-    arm_code,
-    variant_code,
-    channel,
-    offer_code,
-    is_global_holdout,
-    is_campaign_holdout,
-    reason_code
-from final
+    checked.candidate_number,
+    case
+        when checked.early_reason_code is not null then checked.early_reason_code
+        when
+            taking_campaigns.priority > checked.priority
+            or (
+                taking_campaigns.priority = checked.priority
+                and taking_campaigns.campaign_id < checked.campaign_id
+            )
+            then 'higher_priority_campaign'
+        else checked.late_reason_code
+    end as reason_code
+from checked
+left join taking_campaigns
+    on
+        checked.person_id = taking_campaigns.person_id
+        and taking_campaigns.campaign_rank = 1

@@ -2,12 +2,15 @@
 {{ config(materialized='table') }}
 
 select
-    campaign_id,
-    step_number,
+    chosen.campaign_id,
+    chosen.step_number,
     {{ selected_date() }} as selected_date,
-    user_id,
-    line_id,
-    episode_number,
-    reason_code
-from {{ ref('int_candidates__judged') }}
-where reason_code is not null
+    chosen.user_id,
+    chosen.line_id,
+    chosen.episode_number,
+    decided.reason_code,
+    chosen.worth_reason_code
+from {{ ref('int_candidates__chosen') }} as chosen
+inner join {{ ref('int_candidates__decided') }} as decided
+    on chosen.candidate_number = decided.candidate_number
+where decided.reason_code is not null

@@ -1,79 +1,32 @@
 -- One row per campaign, step and person selected for the day after the as-of date, held-out persons included.
 {{ config(materialized='table') }}
 
-with
-
-judged as (
-
-    select
-        campaign_id,
-        campaign_version,
-        step_number,
-        user_id,
-        line_id,
-        episode_number,
-        last_key_date,
-        person_id,
-        contact_id,
-        arm_code,
-        variant_code,
-        channel,
-        offer_code,
-        is_global_holdout,
-        is_campaign_holdout,
-        reason_code
-    from {{ ref('int_candidates__judged') }}
-
-),
-
-final as (
-
-    select
-        -- key
-        {{ audience_id('campaign_id', 'step_number', 'person_id') }} as audience_id,
-        campaign_id,
-        campaign_version,
-        step_number,
-        {{ selected_date() }} as selected_date,
-        person_id,
-
-        -- whom and why
-        contact_id,
-        user_id,
-        line_id,
-        episode_number,
-        last_key_date,
-
-        -- what
-        arm_code,
-        variant_code,
-        channel,
-        offer_code,
-        is_global_holdout,
-        is_campaign_holdout,
-        cast(null as {{ numeric_type() }}) as expected_profit_amount
-    from judged
-    where reason_code is null
-
-)
-
 select
-    audience_id,
-    campaign_id,
-    campaign_version,
-    step_number,
-    selected_date,
-    person_id,
-    contact_id,
-    user_id,
-    line_id,
-    episode_number,
-    last_key_date,
-    arm_code,
-    variant_code,
-    channel,
-    offer_code,
-    is_global_holdout,
-    is_campaign_holdout,
-    expected_profit_amount
-from final
+    -- key
+    {{ audience_id('chosen.campaign_id', 'chosen.step_number', 'chosen.person_id') }} as audience_id,
+    chosen.campaign_id,
+    chosen.campaign_version,
+    chosen.step_number,
+    {{ selected_date() }} as selected_date,
+    chosen.person_id,
+
+    -- whom and why
+    chosen.contact_id,
+    chosen.user_id,
+    chosen.line_id,
+    chosen.episode_number,
+    chosen.last_key_date,
+
+    -- what
+    chosen.arm_code,
+    chosen.variant_code,
+    chosen.channel,
+    chosen.offer_code,
+    chosen.is_global_holdout,
+    chosen.is_campaign_holdout,
+    chosen.expected_profit_amount,
+    chosen.expected_cost_amount
+from {{ ref('int_candidates__chosen') }} as chosen
+inner join {{ ref('int_candidates__decided') }} as decided
+    on chosen.candidate_number = decided.candidate_number
+where decided.reason_code is null

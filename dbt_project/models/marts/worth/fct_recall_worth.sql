@@ -55,9 +55,7 @@ judged as (
                     or best_actions.best_withheld_profit_amount > 0
                 )
                 then 'gaming'
-            when anchors.value_amount <= 0 then 'no_value'
-            when best_actions.best_lost_customer_profit_amount > 0 then 'loyal_anyway'
-            else 'costs_exceed_value'
+            else {{ why_not_worth('anchors.value_amount', 'best_actions.best_lost_customer_profit_amount') }}
         end as reason_code
     from {{ ref('fct_worth_anchors') }} as anchors
     left join best_actions

@@ -8,6 +8,8 @@ select
     members.arm_code,
     members.channel,
     members.offer_code,
+    round(members.expected_profit_amount, 2) as profit_amount,
+    round(members.expected_cost_amount, 2) as cost_amount,
     entries.state,
     entries.reason_code,
     entries.waits_until

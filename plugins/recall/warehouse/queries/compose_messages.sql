@@ -26,11 +26,16 @@ left join raw.users as users on entries.user_id = users.user_id
 left join marts.dim_users as dim_users on entries.user_id = dim_users.user_id
 left join lateral (
     select copies.locale, copies.template_source
-    from definitions.campaign_templates as copies
+    from definitions.campaign_choices as choices
+    inner join definitions.campaign_templates as copies
+        using (campaign_id, campaign_version, arm_code, choice_number)
     where
-        copies.campaign_id = entries.campaign_id
-        and copies.campaign_version = entries.campaign_version
-        and copies.arm_code = entries.arm_code
+        choices.campaign_id = entries.campaign_id
+        and choices.campaign_version = entries.campaign_version
+        and choices.arm_code = entries.arm_code
+        and choices.channel = entries.channel
+        and choices.offer_code = entries.offer_code
+        and choices.variant_code = entries.variant_code
         and copies.locale in (lower(left(users.locale, 2)), campaigns.default_locale)
     order by case when copies.locale = lower(left(users.locale, 2)) then 0 else 1 end
     limit 1

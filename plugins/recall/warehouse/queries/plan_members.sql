@@ -8,7 +8,13 @@ select
     count(*) filter (where held_out.is_held_out) as held_out_count,
     coalesce(
         count(*) filter (where not held_out.is_held_out and used.send_id is null) * max(prices.unit_cost_amount), 0
-    ) as cost_amount
+    ) as cost_amount,
+    round(
+        coalesce(sum(members.expected_cost_amount) filter (where not held_out.is_held_out and used.send_id is null), 0), 2
+    ) as expected_cost_amount,
+    round(
+        sum(members.expected_profit_amount) filter (where not held_out.is_held_out and used.send_id is null), 2
+    ) as expected_profit_amount
 from audiences.aud_recall_members as members
 cross join lateral (select members.is_global_holdout or members.is_campaign_holdout as is_held_out) as held_out
 left join ledger.sends as used

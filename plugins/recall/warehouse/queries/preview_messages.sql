@@ -38,11 +38,16 @@ left join marts.dim_lines as lines on members.line_id = lines.line_id
 left join raw.users as users on members.user_id = users.user_id
 left join lateral (
     select copies.locale, copies.template_source
-    from definitions.campaign_templates as copies
+    from definitions.campaign_choices as choices
+    inner join definitions.campaign_templates as copies
+        using (campaign_id, campaign_version, arm_code, choice_number)
     where
-        copies.campaign_id = members.campaign_id
-        and copies.campaign_version = members.campaign_version
-        and copies.arm_code = members.arm_code
+        choices.campaign_id = members.campaign_id
+        and choices.campaign_version = members.campaign_version
+        and choices.arm_code = members.arm_code
+        and choices.channel = members.channel
+        and choices.offer_code = members.offer_code
+        and choices.variant_code = members.variant_code
         and copies.locale in (lower(left(users.locale, 2)), campaigns.default_locale)
     order by case when copies.locale = lower(left(users.locale, 2)) then 0 else 1 end
     limit 1

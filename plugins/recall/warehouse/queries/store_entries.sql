@@ -1,7 +1,8 @@
 -- The audience as it is now; an entry that nothing happened to yet follows it, any other stands.
 insert into ledger.entries (
     audience_id, campaign_id, step_number, selected_date, person_id, campaign_version, user_id, line_id,
-    episode_number, last_key_date, contact_id, channel, arm_code, variant_code, offer_code, is_held_out, state
+    episode_number, last_key_date, contact_id, channel, arm_code, variant_code, offer_code, expected_cost_amount,
+    is_held_out, state
 )
 select
     audience_id,
@@ -19,6 +20,7 @@ select
     arm_code,
     variant_code,
     offer_code,
+    expected_cost_amount,
     is_global_holdout or is_campaign_holdout,
     case when is_global_holdout or is_campaign_holdout then 'held_out' else 'waiting' end
 from audiences.aud_recall_members
@@ -34,6 +36,7 @@ on conflict (audience_id) do update set
     arm_code = excluded.arm_code,
     variant_code = excluded.variant_code,
     offer_code = excluded.offer_code,
+    expected_cost_amount = excluded.expected_cost_amount,
     state = 'waiting',
     reason_code = null,
     waits_until = null

@@ -1,0 +1,50 @@
+-- One row per open episode that a step is due for: its layer on the as-of date.
+{{ config(materialized='table', post_hook=analyze(this)) }}
+
+with
+
+episodes as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date
+    from {{ ref('int_candidates__due') }}
+    where is_open
+    group by
+        user_id,
+        line_id,
+        last_key_date
+
+),
+
+-- Looked up episode by episode, so that a night costs what its candidates cost and not what all who lapsed would.
+candidate_bands as (
+
+    select bands.*
+    from {{ ref('int_layer_bands') }} as bands
+    inner join episodes
+        on
+            bands.user_id = episodes.user_id
+            and bands.line_id = episodes.line_id
+            and bands.last_key_date = episodes.last_key_date
+
+),
+
+spans as (
+
+    {{ layer_spans('candidate_bands') }}
+
+)
+
+select
+    user_id,
+    line_id,
+    episode_number,
+    last_key_date,
+    {{ as_of_date() }} as as_of_date,
+    layer_code
+from spans
+where
+    valid_from <= {{ as_of_date() }}
+    and (valid_to is null or {{ as_of_date() }} < valid_to)

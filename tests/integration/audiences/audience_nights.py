@@ -1,0 +1,78 @@
+"""Nights with their audiences for tests: built as the DAGs do, and looked at as a reader does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from tests.conftest import Warehouse
+
+from recall.domain.workspace import load_workspace
+from recall.hooks.dbt import build_layer, run_operation
+from recall.hooks.night import complete_night, prepare_night
+from recall.warehouse.contact_points import refresh_contact_points
+from recall.warehouse.ledger import selected_date_of
+
+Selection = dict[tuple[str, int], set[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one night selected.
+
+    Attributes:
+        members: By campaign and step the (user, line) selected.
+        exclusions: By campaign and step the (user, line: reason) left out.
+        rows: All member rows, as mappings.
+    """
+
+    members: Selection
+    exclusions: Selection
+    rows: list[dict[str, Any]]
+
+
+def build_marts(as_of_date: date) -> None:
+    """Begins a night and publishes its marts."""
+    prepare_night(load_workspace(), as_of_date)
+    for layer in ("staging", "intermediate", "marts"):
+        build_layer(layer)
+    run_operation("publish", {"layer": "marts"})
+
+
+def build_audiences(as_of_date: date) -> None:
+    """Selects for the day after; the marts of that night must be published."""
+    refresh_contact_points(load_workspace(), as_of_date)
+    build_layer("audiences")
+    run_operation("publish", {"layer": "audiences"})
+
+
+def build_night(as_of_date: date) -> None:
+    """A whole night but for the outcomes and fits."""
+    build_marts(as_of_date)
+    build_audiences(as_of_date)
+    complete_night()
+
+
+def look(warehouse: Warehouse, as_of_date: date) -> Night:
+    """What a night selected, as the marts show it."""
+    selected_date = selected_date_of(as_of_date)
+    members: Selection = {}
+    exclusions: Selection = {}
+    with warehouse.connect("bi_reader") as connection:
+        cursor = connection.execute(
+            "select * from audiences.aud_recall_members where selected_date = %s order by audience_id",
+            (selected_date,),
+        )
+        names = [column.name for column in cursor.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        excluded = connection.execute(
+            "select campaign_id, step_number, user_id, line_id, reason_code from audiences.aud_recall_exclusions"
+            " where selected_date = %s",
+            (selected_date,),
+        ).fetchall()
+    for row in rows:
+        members.setdefault((row["campaign_id"], row["step_number"]), set()).add((row["user_id"], row["line_id"]))
+    for campaign, step, user, line, reason in excluded:
+        exclusions.setdefault((campaign, step), set()).add((user, f"{line}: {reason}"))
+    return Night(members, exclusions, rows)
