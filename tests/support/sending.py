@@ -40,6 +40,8 @@ max_lapse_days: 90
 """
 
 FILES = {
+    # Several steps for one person on one day are how stories put two messages side by side.
+    "definitions/contact_caps.csv": "channel,window_days,max_count,valid_from\n",
     "campaigns/welcome_back.yml": CAMPAIGN,
     "campaigns/warm.en.txt": (
         "Subject: {{ inactive_days }} days\n\nCome back to {{ line_name }}.\n{{ unsubscribe_url }}\n"

@@ -189,8 +189,9 @@ def claim(
 ) -> tuple[list[Claim], int]:
     """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
 
-    Consent, return and earlier sends are looked up with everything that is loaded by now. Claims of one channel are
-    made one after the other, so that two workers cannot take one contact under two entries.
+    Consent, return and earlier sends are looked up with everything that is loaded by now, contact caps with every claim
+    by now. Claims of one channel are made one after the other, so that two workers cannot take one contact under two
+    entries, and so are claims of one person in all channels, so that two of them cannot exceed a cap together.
 
     Args:
         connection: As exporter, in a transaction.
@@ -228,6 +229,8 @@ def claim(
     postpone(connection, quiet)
     reasons = reasons_against(connection, audience_ids)
     sendable = [audience_id for audience_id in audience_ids if audience_id not in reasons]
+    reasons |= dict.fromkeys(_beyond_caps(connection, sendable), "contact_cap")
+    sendable = [audience_id for audience_id in sendable if audience_id not in reasons]
     with connection.cursor(row_factory=class_row(Claim)) as cursor:
         claims = cursor.execute(
             query("claim_sends"), {"audience_ids": sendable, "owner": owner, "lease": lease}
@@ -273,6 +276,16 @@ def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str])
         },
     ).fetchall()
     return {audience_id: reason for audience_id, reason in rows if reason is not None}
+
+
+def _beyond_caps(connection: psycopg.Connection, audience_ids: Sequence[str]) -> list[str]:
+    """Returns the entries whose message would be more than a contact cap allows, if the others were claimed now.
+
+    Whoever asks holds the rows of these persons until the transaction ends, so that nobody else claims for them.
+    """
+    parameters = {"audience_ids": list(audience_ids)}
+    connection.execute(query("hold_persons"), parameters)
+    return [str(row[0]) for row in connection.execute(query("beyond_caps"), parameters)]
 
 
 def _returned_entries(connection: psycopg.Connection, families: Sequence[tuple[Any, ...]]) -> list[str]:
