@@ -59,6 +59,7 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         r"int_users__changed: \d+ parents": CHANGE_FINDER,
         r"int_key_behaviours__unseen: \d+ parents": CHECK_BEFORE_A_SEND,
         r"int_campaign_steps__delta: \d+ parents": "one funnel from selection to return, a source for each step",
+        r"int_choices__weighed: \d+ parents": "what a treatment brings and costs, and whether the fit allows it",
         r"int_reason_conditions__met: \d+ parents": "every signal that a reason may ask for, from where it is measured",
     },
     "missing_primary_key_tests": {
