@@ -1,6 +1,6 @@
 """Judges effects on campaigns whose truth is known: `python -m bench.effects [--campaigns 5000]`.
 
-An embedded PostgreSQL in a temporary folder; some minutes.
+An embedded PostgreSQL in a temporary folder; some minutes. docs/outcomes.md quotes the table.
 """
 
 from __future__ import annotations
