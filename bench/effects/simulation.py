@@ -327,7 +327,7 @@ def draw_mismatches(
                 for person in np.flatnonzero(~is_lost):
                     arm = next(code for code, (_, end) in edges.items() if arm_hashes[person] < end)
                     copy.write_row((f"c{number}", f"p{person}", "v", arm, "w", False, bool(is_held[person]), AS_OF))
-    run_models(home, "int_mismatches__tested")
+    run_models(home, "int_campaign_arms__grouped", "int_mismatches__tested")
     return [row for row in rows_of(home, "int_mismatches__tested") if row["campaign_id"] != "all"]
 
 

@@ -46,6 +46,7 @@ controls as (
         comparison_code,
         line_id,
         layer_code,
+        {{ action_code('offer_code', 'channel') }} as action_code,
         count(*) as user_count,
         sum(returned_count) as returned_count
     from outcomes
@@ -54,7 +55,8 @@ controls as (
         campaign_id,
         comparison_code,
         line_id,
-        layer_code
+        layer_code,
+        {{ action_code('offer_code', 'channel') }}
 
 ),
 
@@ -83,7 +85,7 @@ treated as (
 
 ),
 
--- Each campaign is compared with its own control of the same channel; a handful of held-out users would measure noise.
+-- Each campaign is compared with its own control of the same treatment; a handful of held-out would measure noise.
 compared as (
 
     select
@@ -101,6 +103,8 @@ compared as (
             and treated.comparison_code = controls.comparison_code
             and treated.line_id = controls.line_id
             and treated.layer_code = controls.layer_code
+            -- Whoever would have got another offer is another kind of customer; imported controls name none.
+            and (controls.action_code is null or treated.action_code = controls.action_code)
     cross join rules
     where controls.user_count >= rules.min_control_count
 

@@ -49,6 +49,8 @@ ranked_entries as (
         campaign_id,
         person_id,
         user_id,
+        channel,
+        offer_code,
         row_number() over (
             partition by campaign_id, person_id
             order by selected_date, step_number
@@ -86,6 +88,8 @@ first_users as (
         ranked_entries.campaign_id,
         ranked_entries.person_id,
         coalesce(person_users.user_id, ranked_entries.user_id) as user_id,
+        ranked_entries.channel,
+        ranked_entries.offer_code,
         ranked_entries.campaign_rank,
         ranked_entries.person_rank
     from ranked_entries
@@ -106,8 +110,9 @@ arms as (
         campaign_version,
         arm_code,
         channel,
-        offer_code
-    from {{ source('definitions', 'campaign_arms') }}
+        offer_code,
+        comparison_code
+    from {{ ref('int_campaign_arms__grouped') }}
 
 ),
 
@@ -193,7 +198,8 @@ final as (
 
     union all
 
-    -- Who can be reached differs by channel, so an arm is compared with those held out of its own channel.
+    -- An arm is compared with those held out of arms of the same treatments. Of an arm that takes what is best for a
+    -- person, channel and offer are those that the first entry took, or would have taken.
     select
         assignments.campaign_id,
         assignments.person_id,
@@ -201,9 +207,9 @@ final as (
         assignments.arm_code,
         assignments.variant_code,
         assignments.is_campaign_holdout as is_control,
-        arms.channel,
-        arms.offer_code,
-        arms.channel as comparison_code,
+        coalesce(first_users.channel, arms.channel) as channel,
+        coalesce(first_users.offer_code, arms.offer_code) as offer_code,
+        arms.comparison_code,
         {{ business_day_start('assignments.assigned_date') }} as assigned_at,
         assignments.assigned_date,
         'own' as kind_code

@@ -30,12 +30,12 @@ arms as (
         arms.campaign_id,
         arms.campaign_version,
         arms.arm_code,
-        arms.channel,
+        arms.comparison_code,
         cast(arms.hash_end - arms.hash_begin as {{ numeric_type() }}) as arm_span,
         sum(cast(arms.hash_end - arms.hash_begin as {{ numeric_type() }}))
-            over (partition by arms.campaign_id, arms.campaign_version, arms.channel) as channel_span,
+            over (partition by arms.campaign_id, arms.campaign_version, arms.comparison_code) as group_span,
         cast(campaigns.holdout_hash_end as {{ numeric_type() }}) / 4294967296 as holdout_rate
-    from {{ source('definitions', 'campaign_arms') }} as arms
+    from {{ ref('int_campaign_arms__grouped') }} as arms
     inner join {{ source('definitions', 'campaigns') }} as campaigns
         on
             arms.campaign_id = campaigns.campaign_id
@@ -59,23 +59,24 @@ observed as (
 
 ),
 
--- Who is reachable differs by channel, so sizes are compared within it; and within a version, whose weights may differ.
+-- Who becomes a member differs by treatment, so sizes are compared within it; and within a version, whose weights may
+-- differ.
 drawn as (
 
     select
         arms.campaign_id,
         arms.campaign_version,
-        arms.channel,
+        arms.comparison_code,
         arms.arm_code,
-        arms.arm_span / nullif(arms.channel_span, 0) as arm_rate,
+        arms.arm_span / nullif(arms.group_span, 0) as arm_rate,
         arms.holdout_rate,
         coalesce(observed.treated_count, 0) as treated_count,
         sum(coalesce(observed.held_out_count, 0))
-            over (partition by arms.campaign_id, arms.campaign_version, arms.channel) as held_out_count,
+            over (partition by arms.campaign_id, arms.campaign_version, arms.comparison_code) as held_out_count,
         sum(coalesce(observed.treated_count, 0) + coalesce(observed.held_out_count, 0))
-            over (partition by arms.campaign_id, arms.campaign_version, arms.channel) as person_count,
+            over (partition by arms.campaign_id, arms.campaign_version, arms.comparison_code) as person_count,
         row_number() over (
-            partition by arms.campaign_id, arms.campaign_version, arms.channel
+            partition by arms.campaign_id, arms.campaign_version, arms.comparison_code
             order by arms.arm_code
         ) as arm_number
     from arms
@@ -92,7 +93,7 @@ cells as (
     select
         campaign_id,
         campaign_version,
-        channel,
+        comparison_code,
         treated_count as observed_count,
         person_count * (1 - holdout_rate) * arm_rate as expected_count
     from drawn
@@ -106,7 +107,7 @@ cells as (
     select
         campaign_id,
         campaign_version,
-        channel,
+        comparison_code,
         held_out_count as observed_count,
         person_count * holdout_rate as expected_count
     from drawn
@@ -117,8 +118,8 @@ cells as (
 
 ),
 
--- Chi-square needs some persons in every cell; a channel where that is not so yet is left out.
-channels as (
+-- Chi-square needs some persons in every cell; a group where that is not so yet is left out.
+groups as (
 
     select
         cells.campaign_id,
@@ -129,7 +130,7 @@ channels as (
     group by
         cells.campaign_id,
         cells.campaign_version,
-        cells.channel,
+        cells.comparison_code,
         rules.min_expected_count
     having
         min(cells.expected_count) >= rules.min_expected_count
@@ -156,7 +157,7 @@ tests as (
         campaign_id,
         sum(chi_square) as chi_square,
         sum(degrees_of_freedom) as degrees_of_freedom
-    from channels
+    from groups
     group by campaign_id
 
     union all
