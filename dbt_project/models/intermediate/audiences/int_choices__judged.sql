@@ -1,5 +1,5 @@
 -- One row per candidate and treatment that its arm may take: how many of the waterfall's tests it passes, in their
--- order: 1 consent, 2 contact, 3 no reward for those who return for rewards only, 4 worth, 5 channel policy, 6 contact caps.
+-- order: 1 consent, 2 contact, 3 no reward for those who return for rewards only, 4 worth, 5 channel policy, 6 caps.
 {{ config(materialized='table', post_hook=analyze(this)) }}
 
 with
