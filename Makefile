@@ -34,8 +34,8 @@ demo: setup ## a fresh machine to a recalled audience on real data: recall demo
 test: setup ## lint and all tests
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; mkdir "$$work/begun"; status=0; \
 	$(MAKE) lint > "$$work/lint" 2>&1 & lint=$$!; \
-	.venv/bin/pytest --share "$$work/begun" > "$$work/second" 2>&1 & second=$$!; \
-	.venv/bin/pytest --share "$$work/begun" || status=1; \
+	.venv/bin/pytest --share="$$work/begun" > "$$work/second" 2>&1 & second=$$!; \
+	.venv/bin/pytest --share="$$work/begun" || status=1; \
 	wait $$second || status=1; \
 	cat "$$work/second"; \
 	wait $$lint || status=1; \
