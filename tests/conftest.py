@@ -28,7 +28,9 @@ WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `--share`, by which several processes share the tests."""
-    parser.addoption("--share", metavar="FOLDER", help="written with =: run only what no process with this folder has begun")
+    parser.addoption(
+        "--share", metavar="FOLDER", help="written with =: run only what no process with this folder has begun"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
