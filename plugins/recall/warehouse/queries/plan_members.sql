@@ -10,7 +10,9 @@ select
         count(*) filter (where not held_out.is_held_out and used.send_id is null) * max(prices.unit_cost_amount), 0
     ) as cost_amount,
     round(
-        coalesce(sum(members.expected_cost_amount) filter (where not held_out.is_held_out and used.send_id is null), 0), 2
+        coalesce(
+            sum(members.expected_cost_amount) filter (where not held_out.is_held_out and used.send_id is null), 0
+        ), 2
     ) as expected_cost_amount,
     round(
         sum(members.expected_profit_amount) filter (where not held_out.is_held_out and used.send_id is null), 2
