@@ -63,3 +63,9 @@ where
     line_visits.line_id is null
     or bands.valid_from < line_visits.first_visit_date
 {%- endmacro %}
+
+
+{#- Whether a day lies in a span from one date up to another, which is open where there is none: true in SQL. -#}
+{% macro is_in_span(date, span) -%}
+    ({{ span }}.valid_from <= {{ date }} and ({{ span }}.valid_to is null or {{ date }} < {{ span }}.valid_to))
+{%- endmacro %}

@@ -93,39 +93,16 @@ primary_reasons as (
 
 ),
 
-layer_campaigns as (
+-- How many layers, personas and reasons a campaign aims at; of a type with none it takes all.
+aims as (
 
     select
         campaign_id,
-        campaign_version
+        campaign_version,
+        sum(case when target_type = 'layer' then 1 else 0 end) as layer_count,
+        sum(case when target_type = 'persona' then 1 else 0 end) as persona_count,
+        sum(case when target_type = 'reason' then 1 else 0 end) as reason_count
     from targets
-    where target_type = 'layer'
-    group by
-        campaign_id,
-        campaign_version
-
-),
-
-persona_campaigns as (
-
-    select
-        campaign_id,
-        campaign_version
-    from targets
-    where target_type = 'persona'
-    group by
-        campaign_id,
-        campaign_version
-
-),
-
-reason_campaigns as (
-
-    select
-        campaign_id,
-        campaign_version
-    from targets
-    where target_type = 'reason'
     group by
         campaign_id,
         campaign_version
@@ -182,72 +159,19 @@ final as (
         due_episodes.lapsed_date,
         due_episodes.is_open
     from due_episodes
-    left join layer_campaigns
+    inner join aims
         on
-            due_episodes.campaign_id = layer_campaigns.campaign_id
-            and due_episodes.campaign_version = layer_campaigns.campaign_version
-    left join persona_campaigns
-        on
-            due_episodes.campaign_id = persona_campaigns.campaign_id
-            and due_episodes.campaign_version = persona_campaigns.campaign_version
-    left join reason_campaigns
-        on
-            due_episodes.campaign_id = reason_campaigns.campaign_id
-            and due_episodes.campaign_version = reason_campaigns.campaign_version
+            due_episodes.campaign_id = aims.campaign_id
+            and due_episodes.campaign_version = aims.campaign_version
     where
         (
-            layer_campaigns.campaign_id is null
-            or exists (
-                select 1
-                from layer_spans
-                inner join targets
-                    on
-                        targets.campaign_id = due_episodes.campaign_id
-                        and targets.campaign_version = due_episodes.campaign_version
-                        and targets.target_type = 'layer'
-                        and targets.target_code = layer_spans.layer_code
-                where
-                    layer_spans.user_id = due_episodes.user_id
-                    and layer_spans.line_id = due_episodes.line_id
-                    and layer_spans.last_key_date = due_episodes.last_key_date
-                    and layer_spans.valid_from <= due_episodes.last_open_date
-                    and (layer_spans.valid_to is null or due_episodes.last_open_date < layer_spans.valid_to)
-            )
+            aims.layer_count = 0
+            or {{ is_in_target(
+                'layer', 'layer_spans', 'layer_code', is_in_span('due_episodes.last_open_date', 'layer_spans')
+            ) }}
         )
-        and (
-            persona_campaigns.campaign_id is null
-            or exists (
-                select 1
-                from personas
-                inner join targets
-                    on
-                        targets.campaign_id = due_episodes.campaign_id
-                        and targets.campaign_version = due_episodes.campaign_version
-                        and targets.target_type = 'persona'
-                        and targets.target_code = personas.persona_code
-                where
-                    personas.user_id = due_episodes.user_id
-                    and personas.line_id = due_episodes.line_id
-                    and personas.last_key_date = due_episodes.last_key_date
-            )
-        )
-        and (
-            reason_campaigns.campaign_id is null
-            or exists (
-                select 1
-                from primary_reasons
-                inner join targets
-                    on
-                        targets.campaign_id = due_episodes.campaign_id
-                        and targets.campaign_version = due_episodes.campaign_version
-                        and targets.target_type = 'reason'
-                        and targets.target_code = primary_reasons.reason_code
-                where
-                    primary_reasons.user_id = due_episodes.user_id
-                    and primary_reasons.line_id = due_episodes.line_id
-                    and primary_reasons.last_key_date = due_episodes.last_key_date
-            )
-        )
+        and (aims.persona_count = 0 or {{ is_in_target('persona', 'personas', 'persona_code') }})
+        and (aims.reason_count = 0 or {{ is_in_target('reason', 'primary_reasons', 'reason_code') }})
 
 )
 

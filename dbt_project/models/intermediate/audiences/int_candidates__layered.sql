@@ -45,6 +45,4 @@ select
     {{ as_of_date() }} as as_of_date,
     layer_code
 from spans
-where
-    valid_from <= {{ as_of_date() }}
-    and (valid_to is null or {{ as_of_date() }} < valid_to)
+where {{ is_in_span(as_of_date(), 'spans') }}

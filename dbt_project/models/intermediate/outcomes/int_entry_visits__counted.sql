@@ -31,7 +31,7 @@ visits as (
         user_id,
         visited_at,
         visited_date,
-        coalesce(session_id, visit_id) as session_code
+        {{ visit_code('session_id', 'visit_id') }} as visit_code
     from {{ ref('stg_landing__visits') }}
 
 )
@@ -40,7 +40,7 @@ select
     entry_users.campaign_id,
     entry_users.person_id,
     {{ days_between('entry_users.assigned_date', 'visits.visited_date') }} as day_number,
-    count(distinct visits.session_code) as visit_count
+    count(distinct visits.visit_code) as visit_count
 from entry_users
 inner join longest_windows
     on entry_users.campaign_id = longest_windows.campaign_id

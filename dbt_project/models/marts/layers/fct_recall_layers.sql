@@ -19,6 +19,4 @@ select
     layer_spans.order_count_30d_before_last_order_score
 from {{ ref('int_layer_spans') }} as layer_spans
 inner join {{ source('control', 'published') }} as published
-    on
-        layer_spans.valid_from <= published.as_of_date
-        and (layer_spans.valid_to is null or published.as_of_date < layer_spans.valid_to)
+    on {{ is_in_span('published.as_of_date', 'layer_spans') }}
