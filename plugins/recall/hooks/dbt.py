@@ -24,6 +24,7 @@ from psycopg import sql
 
 from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
+from recall.hooks.night import are_marts_as_contracted
 from recall.warehouse import connection
 
 if TYPE_CHECKING:
@@ -75,13 +76,15 @@ class NodeResult:
 def build_layer(layer: Layer, *, prefix: str = "", on_node_done: OnNodeDone | None = None) -> list[NodeResult]:
     """Builds and tests every node of one layer and records each result in control.node_results.
 
+    The marts' public tables are left alone on a night that has nothing to do there, see `are_marts_as_contracted`.
+
     Args:
         layer: The selector to build.
         prefix: Empty for what is served, SCRATCH_PREFIX for a scratch build.
         on_node_done: Called after each node with the nodes done and the nodes in all.
 
     Returns:
-        One result per node, in the order in which the nodes ended.
+        One result per node, in the order in which the nodes ended; none where nothing was to be done.
 
     Raises:
         RecallError: A model or a test failed; its message names the first of them, how many rows failed and the
@@ -89,6 +92,8 @@ def build_layer(layer: Layer, *, prefix: str = "", on_node_done: OnNodeDone | No
             refused always: nothing of it may ever be sent.
     """
     _refuse_scratch_audiences(layer, prefix)
+    if layer == "marts" and not prefix and are_marts_as_contracted():
+        return []
     home = current_home()
     nodes, failure = _invoke(
         ["build", "--selector", layer],

@@ -70,13 +70,8 @@ class BuildLayerOperator(BuildOperator):
         """Calls dbt for the layer."""
         from recall.domain.workspace import load_workspace
         from recall.hooks.dbt import build_layer
-        from recall.hooks.night import are_marts_as_contracted
         from recall.warehouse.contact_points import refresh_contact_points
 
-        if self.layer == "marts" and are_marts_as_contracted():
-            with progress.stage("build marts") as stage:
-                stage.note("the tables stand as last night")
-            return {"model_count": 0, "test_count": 0}
         if self.layer == "audiences":
             # dbt must not see a contact, so who shares one is found before it selects anybody.
             refresh_contact_points(load_workspace(), request.require_as_of_date(), progress=progress)
@@ -84,7 +79,8 @@ class BuildLayerOperator(BuildOperator):
             results = build_layer(self.layer, on_node_done=lambda done, total: stage.note(f"{done}/{total}"))
             models = [result for result in results if result.resource_type == "model"]
             stage.advance(sum(result.row_count or 0 for result in models))
-            stage.note(f"{len(models)} models, {len(results) - len(models)} tests")
+            built = f"{len(models)} models, {len(results) - len(models)} tests"
+            stage.note(built if results else "the tables stand as last night")
         return {"model_count": len(models), "test_count": len(results) - len(models)}
 
 

@@ -33,8 +33,7 @@ def run_night(workspace: Workspace, as_of_date: date, *, full_refresh: bool = Fa
     """
     prepare_night(workspace, as_of_date, full_refresh=full_refresh)
     for layer in CORE_LAYERS:
-        if layer != "marts" or not are_marts_as_contracted():
-            dbt.build_layer(layer)
+        dbt.build_layer(layer)
     dbt.run_operation("publish", {"layer": "marts"})
     complete_night()
 
