@@ -8,21 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.effects import simulation
+from bench.effects.simulation import Judgement, Shop
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
-
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT_ROOT / "plugins"))
-
-from bench.effects import simulation  # noqa: E402
-from bench.effects.simulation import Judgement, Shop  # noqa: E402
 
 Line = tuple[str, str, str, str]
 

@@ -111,8 +111,7 @@ def put(home: Home, name: str, columns: Mapping[str, str], rows: Iterator[Sequen
     with connect("transformer", home=home) as connection:
         connection.execute(sql.SQL("drop table if exists {} cascade").format(table))
         declared = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind))
-            for column, kind in columns.items()  # type: ignore[arg-type]
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns.items()
         )
         connection.execute(sql.SQL("create table {} ({})").format(table, declared))
         with connection.cursor().copy(sql.SQL("copy {} from stdin").format(table)) as copy:

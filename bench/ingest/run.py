@@ -23,8 +23,6 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT_ROOT / "plugins"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VISITS = """
     select

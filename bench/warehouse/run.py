@@ -20,15 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from bench.warehouse import shop
+from bench.warehouse.compare import Comparison, compare, export_marts
+from bench.warehouse.jobs import Jobs, Measurement, peer
 from rich.console import Console
 from rich.table import Table
-
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT_ROOT / "plugins"))
-
-from bench.warehouse import shop  # noqa: E402
-from bench.warehouse.compare import Comparison, compare, export_marts  # noqa: E402
-from bench.warehouse.jobs import Jobs, Measurement, peer  # noqa: E402
 
 REBUILD = "all marts from the history"
 NIGHT = "the night, as a delta"
