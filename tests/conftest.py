@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.files import write_files
 
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
@@ -142,10 +143,7 @@ def workspace_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worksp
 
     def make(files: dict[str, str]) -> Workspace:
         folder = tmp_path / f"workspace_{uuid4().hex[:6]}"
-        for relative, text in {"workspace.yml": WORKSPACE_SETTINGS, **files}.items():
-            path = folder / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        write_files(folder, {"workspace.yml": WORKSPACE_SETTINGS, **files})
         monkeypatch.setenv("RECALL_WORKSPACE", str(folder))
         return load_workspace(folder)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.files import write_files
 
 from recall.cli.app import main
 
@@ -45,9 +46,7 @@ class Shop:
 
     def deliver(self, path: str, text: str) -> None:
         """Puts a file into the landing folder."""
-        target = self.folder / "landing" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        write_files(self.folder / "landing", {path: text})
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Reads from the warehouse as its owner."""
@@ -71,10 +70,7 @@ class Shop:
 def shop(module_warehouse: Any, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """The shop, one for all tests of a module: each test goes on where the one before has ended."""
     folder = tmp_path_factory.mktemp("shop")
-    for relative, text in FILES.items():
-        path = folder / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(folder, FILES)
     return Shop(
         folder=folder,
         warehouse=module_warehouse,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.conftest import Warehouse
+from tests.support.files import write_files
 
-from recall.domain.workspace import load_workspace
+from recall.domain.workspace import Workspace, load_workspace
 from recall.hooks.dbt import build_layer, run_operation
 from recall.hooks.night import complete_night, prepare_night
+from recall.ingest.load import load_landing
+from recall.warehouse.campaigns import load_campaigns
 from recall.warehouse.contact_points import refresh_contact_points
+from recall.warehouse.definitions import load_definitions
 from recall.warehouse.ledger import selected_date_of
 
 Selection = dict[tuple[str, int], set[tuple[str, str]]]
@@ -30,6 +38,20 @@ class Night:
     members: Selection
     exclusions: Selection
     rows: list[dict[str, Any]]
+
+
+@contextmanager
+def open_workspace(warehouse: Warehouse, folder: Path, files: Mapping[str, str]) -> Iterator[Workspace]:
+    """A workspace of these files, all of it loaded; the environment names both it and the warehouse meanwhile."""
+    write_files(folder, files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECALL_HOME", str(warehouse.home.root))
+        patch.setenv("RECALL_WORKSPACE", str(folder))
+        workspace = load_workspace()
+        load_definitions(workspace)
+        load_campaigns(workspace)
+        assert load_landing(workspace).rejected == ()
+        yield workspace
 
 
 def build_marts(as_of_date: date) -> None:

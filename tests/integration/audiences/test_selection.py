@@ -13,13 +13,10 @@ from hashlib import sha256
 
 import pytest
 from tests.conftest import Warehouse
-from tests.integration.audiences.audience_nights import Night, build_audiences, build_night, look
+from tests.integration.audiences.audience_nights import Night, build_audiences, build_night, look, open_workspace
 
-from recall.domain.workspace import load_workspace
 from recall.hooks import delivery
 from recall.ingest.load import load_landing
-from recall.warehouse.campaigns import load_campaigns
-from recall.warehouse.definitions import load_definitions
 
 FIRST, SECOND, LATER = date(2026, 3, 10), date(2026, 3, 11), date(2026, 4, 15)
 GLOBAL_HOLDOUT_RATE = 0.01
@@ -161,17 +158,7 @@ def send(as_of_date: date) -> None:
 def served(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Three nights with their sends; the first one is also built a second time after its sends."""
     folder = tmp_path_factory.mktemp("workspace")
-    for relative, text in FILES.items():
-        path = folder / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
-        patch.setenv("RECALL_WORKSPACE", str(folder))
-        workspace = load_workspace()
-        load_definitions(workspace)
-        load_campaigns(workspace)
-        assert load_landing(workspace).rejected == ()
+    with open_workspace(module_warehouse, folder, FILES) as workspace:
         seen: dict[str, Night] = {}
         build_night(FIRST)
         seen["first"] = look(module_warehouse, FIRST)

@@ -20,14 +20,10 @@ from typing import Any
 
 import pytest
 from tests.conftest import Warehouse
-from tests.integration.audiences.audience_nights import Night, build_audiences, build_marts, look
+from tests.integration.audiences.audience_nights import Night, build_audiences, build_marts, look, open_workspace
 
-from recall.domain.workspace import load_workspace
 from recall.hooks import delivery
 from recall.hooks.night import complete_night
-from recall.ingest.load import load_landing
-from recall.warehouse.campaigns import load_campaigns
-from recall.warehouse.definitions import load_definitions
 
 AS_OF = date(2026, 3, 10)
 ONCE = "2026-02-08"
@@ -226,17 +222,7 @@ EARLIER = """
 def night(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """One night on a fit that is written by hand, its audience registered."""
     folder = tmp_path_factory.mktemp("workspace")
-    for relative, text in FILES.items():
-        path = folder / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
-        patch.setenv("RECALL_WORKSPACE", str(folder))
-        workspace = load_workspace()
-        load_definitions(workspace)
-        load_campaigns(workspace)
-        assert load_landing(workspace).rejected == ()
+    with open_workspace(module_warehouse, folder, FILES):
         build_marts(AS_OF)
         with module_warehouse.connect() as connection:
             for statement in filter(str.strip, FIT.split(";")):

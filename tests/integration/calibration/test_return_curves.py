@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -23,6 +22,7 @@ from psycopg.rows import dict_row
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
 from tests.integration.warehouse.nights import digests, run_models
+from tests.support.files import write_files
 
 from recall.domain.buyer_models import Buyers, Parameters, alive_probability, expected_order_count
 from recall.domain.errors import GateBlocked
@@ -150,7 +150,7 @@ def workspace(
             ],
         ),
     }
-    write(folder, files)
+    write_files(folder, files)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
         patch.setenv("RECALL_WORKSPACE", str(folder))
@@ -177,13 +177,6 @@ def at_home(module_warehouse: Warehouse, workspace: Workspace, monkeypatch: pyte
     """Names the module's warehouse and workspace to a test that fits or builds again."""
     monkeypatch.setenv("RECALL_HOME", str(module_warehouse.home.root))
     monkeypatch.setenv("RECALL_WORKSPACE", str(workspace.path))
-
-
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def rows(connection: psycopg.Connection[Any], query: str) -> list[dict[str, Any]]:
@@ -353,7 +346,7 @@ def test_a_late_row_changes_the_next_fit_only(fitted: psycopg.Connection[Any], w
     late = [("late1", "2025-03-01"), ("late2", "2025-03-09")]
     header = ["order_id", "user_id", "ordered_at", "net_amount", "status"]
     orders = [[order, "stranger", day, 5, "completed"] for order, day in late]
-    write(
+    write_files(
         workspace.path,
         {
             "landing/users/late.csv": "user_id\nstranger\n",

@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
+from tests.support.files import write_files
 
 from recall.domain.definition_files import DIMENSIONS, RECENCY_DIMENSIONS
 from recall.domain.workspace import load_workspace
@@ -90,7 +91,7 @@ def nights(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
 
             delivery = counted.landing_files(counted.part_of(everything, arrives), f"{as_of_date}")
             files |= {f"landing/{name}": text for name, text in delivery.items()}
-            write(folder, files)
+            write_files(folder, files)
             workspace = load_workspace(folder)
             load_definitions(workspace)
             assert load_landing(workspace).rejected == ()
@@ -103,13 +104,6 @@ def nights(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
             )
             previous = as_of_date
         yield served
-
-
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def read(warehouse: Warehouse, known: counted.Shop, *, is_full: bool) -> Served:
@@ -362,7 +356,7 @@ def test_whatever_bins_the_loader_accepts_nearer_or_more_often_never_scores_lowe
     compared = 0
     for number in range(30):
         folder = tmp_path / f"bins{number}"
-        write(folder, {"workspace.yml": WORKSPACE_SETTINGS, **counted.definition_files(), **random_bins(draw)})
+        write_files(folder, {"workspace.yml": WORKSPACE_SETTINGS, **counted.definition_files(), **random_bins(draw)})
         load_definitions(load_workspace(folder))
         with module_warehouse.connect() as connection:
             frame = pd.DataFrame(rows(connection, f"select * from ({query.decode()}) as combinations"))

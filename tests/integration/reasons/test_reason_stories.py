@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.reasons import stories
 from tests.integration.warehouse.nights import digests, run_models
+from tests.support.files import write_files
 
 from recall.domain.workspace import load_workspace
 from recall.ingest.load import load_landing
@@ -48,19 +48,12 @@ def read_reasons(warehouse: Warehouse) -> Reasons:
     return found
 
 
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def served(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
-        write(
+        write_files(
             folder,
             {
                 "workspace.yml": WORKSPACE_SETTINGS,
@@ -81,7 +74,7 @@ def served(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
         for number in range(40):
             late.user(f"later{number}", channel="lottery", registered="2026-01-20")
             late.visits(f"later{number}", ["2026-02-25"])
-        write(folder, dict(late.texts("late")))
+        write_files(folder, dict(late.texts("late")))
         assert load_landing(workspace).rejected == ()
         run_models(workspace, SECOND_NIGHT)
         second, second_digests = read_reasons(module_warehouse), digests(module_warehouse.connect())

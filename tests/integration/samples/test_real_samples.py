@@ -21,6 +21,7 @@ from tests.conftest import Warehouse
 from tests.integration.samples.dense import BINS, LAYERS, SCORE_UNIT, DenseLine, layer_definition_files
 from tests.integration.warehouse.nights import digests, run_models
 from tests.support import samples
+from tests.support.files import write_files
 
 from recall.domain.workspace import load_workspace
 from recall.hooks.calibration import calibrate
@@ -60,10 +61,7 @@ class Built:
 def built(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     """Delivers the samples over a handful of nights, then builds the last one anew."""
     folder = tmp_path_factory.mktemp("samples")
-    for name, text in {**samples.definition_files(), **layer_definition_files()}.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(folder, {**samples.definition_files(), **layer_definition_files()})
     draw = random.Random(20130815)
     late_counts = dict.fromkeys(DELAYS, 0)
     deliveries = deal(samples.landing_rows(), draw, late_counts)

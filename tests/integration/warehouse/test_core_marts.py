@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.warehouse.nights import run_night
+from tests.support.files import write_files
 
 from recall.domain.workspace import load_workspace
 from recall.ingest.load import load_landing
@@ -101,9 +102,7 @@ class Shop:
 
     def write(self, name: str, text: str) -> None:
         """Puts a file into the workspace."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_files(self.folder, {name: text})
 
     def night(self, as_of_date: date) -> None:
         """Loads what is new and runs the night."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.files import write_files
 
 from recall.domain.errors import RecallError
 from recall.hooks import dbt
@@ -60,9 +61,7 @@ class Project:
 
     def write(self, name: str, text: str) -> None:
         """Puts a file among the models."""
-        path = self.folder / "models" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_files(self.folder / "models", {name: text})
 
     def build(self, *, full_refresh: bool = False) -> None:
         """Prepares the next night and builds its layers; nothing is published."""

@@ -22,6 +22,7 @@ from psycopg.rows import dict_row
 from tests.conftest import WORKSPACE_SETTINGS, Warehouse
 from tests.integration.layers import shop as counted
 from tests.integration.warehouse.nights import run_models
+from tests.support.files import write_files
 
 from recall.domain.definition_files import SHIPPED_DIR
 from recall.domain.workspace import load_workspace
@@ -104,10 +105,7 @@ def read(connection: psycopg.Connection, query: str) -> list[dict[str, Any]]:
 def served(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """One night and its fit."""
     folder = tmp_path_factory.mktemp("workspace")
-    for name, text in workspace_files().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(folder, workspace_files())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECALL_HOME", str(module_warehouse.home.root))
         workspace = load_workspace(folder)
