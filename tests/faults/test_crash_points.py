@@ -97,8 +97,23 @@ def test_naive_resend_after_a_crash_is_caught_by_these_checks(
         assert_nobody_twice_and_all_accounted_for(summary, smtp_peer)
 
 
+def test_export_killed_right_before_handing_over_leaves_one_unknown_that_nobody_got(
+    world: SendingWorld, smtp_peer: SmtpPeer
+) -> None:
+    world.people(PEOPLE)
+    export_and_die(AS_OF_DATE, "email", "after_begin", smtp_peer.environment)
+    assert smtp_peer.log.receivers == []
+
+    summary = export_again(world, smtp_peer)
+
+    # Whoever comes after the dead worker cannot know that not a byte went out.
+    assert len(smtp_peer.log.receivers) == 2
+    assert (summary.unknown_count, summary.sent_count) == (1, 2)
+    assert_nobody_twice_and_all_accounted_for(summary, smtp_peer)
+
+
 @pytest.mark.parametrize(
-    "moment", ["before_claim", "after_claim", "after_peer_accepted", "before_settle", "after_settle"]
+    "moment", ["before_claim", "after_claim", "after_begin", "after_peer_accepted", "before_settle", "after_settle"]
 )
 def test_file_export_killed_anywhere_leaves_one_file_with_everybody_once(
     world: SendingWorld, tmp_path: Path, moment: str

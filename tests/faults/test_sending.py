@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -73,6 +76,65 @@ def test_opt_out_between_claim_and_send_is_suppressed(world: SendingWorld, smtp_
     assert smtp_peer.log.receivers == []
     assert world.sends() == {"ann": ("suppressed", "no_consent")}
     assert_adds_up(summary)
+
+
+MANY = [f"user{number}" for number in range(10)]
+
+
+def say_no(world: SendingWorld) -> None:
+    for user_id in MANY:
+        world.consent(user_id, "email", False, on="2026-03-11")
+    world.run("insert into control.loads (state) values ('done')")
+
+
+def come_back(world: SendingWorld) -> None:
+    for user_id in MANY:
+        world.run("insert into audiences.int_key_behaviours__unseen values (%s, 'all', '2026-03-11')", user_id)
+    # Of a load that is still running, one file is in.
+    world.run(
+        "insert into control.files (file_path, table_name, digest, byte_count, state, load_id)"
+        " values ('orders/1.csv', 'orders', '', 0, 'loaded', 1)"
+    )
+
+
+def pull_the_switch(world: SendingWorld) -> None:
+    world.run("insert into ledger.kill_switches (channel, is_stopped) values ('email', true)")
+
+
+@pytest.mark.parametrize("accepted_count", [1, 2, 4, 6])
+@pytest.mark.parametrize("word", [say_no, come_back, pull_the_switch])
+def test_word_that_comes_between_messages_that_were_looked_up_together_stops_the_next_one(
+    world: SendingWorld, smtp_peer: SmtpPeer, word: Callable[[SendingWorld], None], accepted_count: int
+) -> None:
+    # A fast peer is written to by 1, 2, 4 and 3 messages that are looked up at once.
+    world.people(MANY)
+
+    def speak(moment: str) -> None:
+        if moment == "after_peer_accepted" and len(smtp_peer.log.receivers) == accepted_count:
+            word(world)
+
+    with suppress(GateBlocked):
+        send(smtp_peer, observer=speak)
+
+    assert len(smtp_peer.log.receivers) == accepted_count
+    states = Counter(world.sends().values())
+    assert states["sent", None] == accepted_count
+    assert sum(states.values()) == states["sent", None] + states[
+        {say_no: ("suppressed", "no_consent"), come_back: ("suppressed", "already_returned"),
+         pull_the_switch: ("failed", "kill_switch")}[word]
+    ]  # fmt: skip
+
+
+def test_peer_that_breaks_in_the_middle_leaves_only_its_own_message_unknown(
+    world: SendingWorld, smtp_peer: SmtpPeer
+) -> None:
+    world.people(MANY)
+    smtp_peer.behaviour.hang_up_after_accepting = lambda receiver: len(smtp_peer.log.receivers) == 5
+
+    summary = send(smtp_peer)
+
+    assert sorted(smtp_peer.log.receivers) == sorted(f"{user_id}@example.com" for user_id in MANY)
+    assert (summary.sent_count, summary.unknown_count) == (9, 1)
 
 
 def test_opt_out_of_another_user_of_the_same_mailbox_is_suppressed(world: SendingWorld, smtp_peer: SmtpPeer) -> None:

@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -54,11 +55,16 @@ from recall.warehouse.queries import query
 LEASE = timedelta(seconds=60)
 FILE_LEASES = 5
 CLAIMED_AT_ONCE = 20
+MOST_CLAIMED_AT_ONCE = 640
 GIVEN_UP_AT_ONCE = 100_000
 PASSES = 3
 SECONDS_BETWEEN_PASSES = 2.0
 REFUSALS_IN_A_ROW = 20
 """So many receivers one after the other are not all wrong: the server refuses us, not them."""
+FRESH_SECONDS = 0.5
+"""What was looked up longer ago is looked up again before a message is handed over."""
+MOST_CALLS_AT_ONCE = 32
+"""Calls that are looked up and settled together; a worker that is killed leaves as many messages unknown at most."""
 DELAYS_IN_A_ROW = 20
 """A server that puts so many calls off one after the other has no time for us tonight."""
 UNCLEAR_IN_A_ROW = 5
@@ -68,9 +74,12 @@ LONGEST_WAIT_SECONDS = 300.0
 KILL_SWITCH_SECONDS = 5.0
 """Whatever is waited for, the kill switch is looked at so often."""
 
-Moment = Literal["before_claim", "after_claim", "after_peer_accepted", "before_settle", "after_settle"]
+Moment = Literal["before_claim", "after_claim", "after_begin", "after_peer_accepted", "before_settle", "after_settle"]
 Observer = Callable[[Moment], None]
 """Is told how far a delivery has come; tests end the process there."""
+
+_Call = Sequence[tuple[Claim, Composition]]
+"""Messages that are handed over together."""
 
 log = logging.getLogger(__name__)
 
@@ -304,7 +313,7 @@ def export_channel(
         lease: How long a worker may stay silent before others settle its claims.
         sleep: Waits for seconds.
         now: The clock of quiet hours.
-        monotonic: The clock of the rate, in seconds.
+        monotonic: The clock of the rate and of freshness, in seconds.
         observer: Is told how far the delivery has come.
 
     Returns:
@@ -336,6 +345,7 @@ def export_channel(
             sleep=sleep,
             now=now,
             pace=Pace(terms.rate_per_second, monotonic=monotonic),
+            monotonic=monotonic,
             observer=observer,
         )
         worker.run(delivery)
@@ -388,6 +398,7 @@ class _Worker:
         sleep: Waits for seconds.
         now: The clock of quiet hours.
         pace: How fast messages leave.
+        monotonic: The clock of the rate and of freshness, in seconds.
         observer: Is told how far the delivery has come.
         newly_sent_count: Messages that this worker saw accepted.
     """
@@ -401,9 +412,12 @@ class _Worker:
     sleep: Callable[[float], None]
     now: Callable[[], datetime]
     pace: Pace
+    monotonic: Callable[[], float]
     observer: Observer
     newly_sent_count: int = 0
     _in_a_row: tuple[str, int] = ("", 0)
+    _calls_at_once: int = 1
+    _claims_at_once: int = CLAIMED_AT_ONCE
 
     @property
     def channel(self) -> str:
@@ -494,8 +508,11 @@ class _Worker:
             self.observer("after_claim")
             if delivery.kind == "files":
                 self._put_files(delivery, claims)
-            else:
-                is_to_be_repeated |= self._hand_over(delivery, claims, is_again=False)
+                continue
+            claimed_at = self.monotonic()
+            is_to_be_repeated |= self._hand_over(delivery, claims, is_again=False)
+            is_fast = self.monotonic() - claimed_at < self.lease.total_seconds() / 8
+            self._claims_at_once = min(2 * self._claims_at_once, MOST_CLAIMED_AT_ONCE) if is_fast else CLAIMED_AT_ONCE
         return is_to_be_repeated
 
     def _call_size(self, delivery: Delivery) -> int:
@@ -506,7 +523,7 @@ class _Worker:
         size = self._call_size(delivery)
         if delivery.kind == "files":
             return size
-        return min(max(CLAIMED_AT_ONCE, size), self.pace.most_within(self.lease.total_seconds() / 2))
+        return min(max(self._claims_at_once, size), self.pace.most_within(self.lease.total_seconds() / 2))
 
     def _quiet_ends_at(self, time_zone: str | None) -> datetime | None:
         return self.terms.quiet_ends_at(self.now(), time_zone, self.business_time_zone)
@@ -570,11 +587,16 @@ class _Worker:
         by_send = {one.send_id: one for one in claims}
         compositions = ledger.compose(self.connection, claims)
         is_to_be_repeated = False
+        calls = deque(
+            [(by_send[one.send_id], one) for one in call] for call in _calls(compositions, self._call_size(delivery))
+        )
         try:
-            for call in _calls(compositions, self._call_size(delivery)):
-                held = [(by_send[one.send_id], one) for one in call]
+            while calls:
                 self._wait()
-                is_to_be_repeated |= self._hand_over_call(delivery, held, by_send, is_again=is_again)
+                group = [calls.popleft() for _ in range(min(self._calls_at_once, len(calls)))]
+                is_repeated, left = self._hand_over_group(delivery, group, by_send, is_again=is_again)
+                is_to_be_repeated |= is_repeated
+                calls.extendleft(reversed(left))
         except (ChannelUnavailable, GateBlocked) as error:
             reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
             self._settle_undone(list(by_send.values()), reason, is_again=is_again)
@@ -586,67 +608,151 @@ class _Worker:
             self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
         return is_to_be_repeated
 
-    def _hand_over_call(
+    def _hand_over_group(
+        self, delivery: MessageDelivery, group: Sequence[_Call], open_claims: dict[int, Claim], *, is_again: bool
+    ) -> tuple[bool, list[_Call]]:
+        """Looks everything up for some calls at once, makes them one after the other, and settles them at once.
+
+        A call is made only while nothing came in since, what was looked up is fresh, and the peer takes everything;
+        what is left then has surely not been handed over, and is looked up again. What was dealt with is taken out of
+        `open_claims`.
+
+        Returns:
+            Whether some messages may be taken a little later, and the calls that were not made.
+        """
+        messages = self._ready(delivery, [one for call in group for one in call], open_claims, is_again=is_again)
+        claims = [open_claims[send_id] for send_id in messages]
+        news = ledger.latest_news(self.connection, self.channel)
+        begun = {one.send_id for one in self._begin(claims, open_claims, traits=delivery.traits, is_again=is_again)}
+        began_at = self.monotonic()
+        answered: list[tuple[Claim, Answer]] = []
+        answers: Sequence[Answer] = ()
+        left = deque(group)
+        while left:
+            call = [(claim, messages[claim.send_id]) for claim, _ in left[0] if claim.send_id in begun]
+            if call:
+                if answered:
+                    if not self._may_go_on(left[0], answers, began_at=began_at, news=news):
+                        break
+                    # The calls before this one were all accepted, so that nothing is in a row any more.
+                    self._in_a_row = ("", 0)
+                answers = self._call(delivery, call, answered, open_claims, is_again=is_again)
+                answered += zip([claim for claim, _ in call], answers, strict=True)
+            left.popleft()
+        seconds = self.monotonic() - began_at
+        self._settle_answers(answered, open_claims, is_again=is_again)
+        self._calls_at_once = self._next_calls_at_once(
+            seconds, size=self._call_size(delivery), is_good=not left and _takes_everything(answers)
+        )
+        if answers:
+            self._note(answers)
+        can_repeat = bool(delivery.traits.remembers_keys_for)
+        is_to_be_repeated = any(
+            answer.verdict == "try_again" or (answer.verdict == "ambiguous" and can_repeat) for _, answer in answered
+        )
+        return is_to_be_repeated, list(left)
+
+    def _call(
+        self,
+        delivery: MessageDelivery,
+        call: Sequence[tuple[Claim, Message]],
+        answered: Sequence[tuple[Claim, Answer]],
+        open_claims: dict[int, Claim],
+        *,
+        is_again: bool,
+    ) -> Sequence[Answer]:
+        """Makes one call; if it breaks, writes down what the calls before it brought, and what is known of this one."""
+        claims = [claim for claim, _ in call]
+        self.observer("after_begin")
+        self.pace.take(len(call))
+        try:
+            answers = list(delivery.deliver([message for _, message in call]))
+            if len(answers) != len(call):
+                raise RecallError(f"{self.terms.delivery_code} gave {len(answers)} answers to {len(call)} messages")
+        except ChannelUnavailable:
+            # Nothing of the call was handed over: it is settled with all the others that are left.
+            self._settle_answers(answered, open_claims, is_again=is_again)
+            raise
+        except Exception:
+            # Whatever broke, it broke while the messages were on their way.
+            self._settle_answers(answered, open_claims, is_again=is_again)
+            self._settle(claims, "unknown", reason_code="delivery_broke")
+            for one in claims:
+                del open_claims[one.send_id]
+            self._settle_undone(list(open_claims.values()), "delivery_broke", is_again=is_again)
+            raise
+        if any(map(_is_accepted, answers)):
+            self.observer("after_peer_accepted")
+        return answers
+
+    def _may_go_on(self, call: _Call, answers: Sequence[Answer], *, began_at: float, news: tuple[object, ...]) -> bool:
+        """Whether the next call of a group may be made; waits for the rate if that is short."""
+        wait = self.pace.wait_seconds
+        if wait > FRESH_SECONDS or not _takes_everything(answers):
+            return False
+        if wait > 0:
+            self.sleep(wait)
+        if self.monotonic() - began_at > FRESH_SECONDS:
+            return False
+        if any(self._quiet_ends_at(composition.time_zone) for _, composition in call):
+            return False
+        return ledger.latest_news(self.connection, self.channel) == news
+
+    def _next_calls_at_once(self, seconds: float, *, size: int, is_good: bool) -> int:
+        """Twice as many calls where these took half the time at most; one where the peer is in trouble."""
+        if not is_good:
+            return 1
+        if seconds > FRESH_SECONDS / 2:
+            return max(1, self._calls_at_once // 2)
+        most = max(1, self.pace.most_within(FRESH_SECONDS) // size)
+        return min(2 * self._calls_at_once, MOST_CALLS_AT_ONCE, most)
+
+    def _settle_answers(
+        self, answered: Sequence[tuple[Claim, Answer]], open_claims: dict[int, Claim], *, is_again: bool
+    ) -> None:
+        """Writes down what the peer said of messages, and takes them out of `open_claims`."""
+        if not answered:
+            return
+        self.observer("before_settle")
+        accepted = [(claim, answer) for claim, answer in answered if _is_accepted(answer)]
+        with self.connection.transaction():
+            self._settle(
+                [claim for claim, _ in accepted],
+                "sent",
+                references={claim.send_id: answer.reference for claim, answer in accepted if answer.reference},
+            )
+            for claim, answer in answered:
+                if not _is_accepted(answer):
+                    self._settle_answer(claim, answer, is_again=is_again)
+        for claim, _ in answered:
+            del open_claims[claim.send_id]
+        self.newly_sent_count += len(accepted)
+        self.observer("after_settle")
+
+    def _ready(
         self,
         delivery: MessageDelivery,
         held: Sequence[tuple[Claim, Composition]],
         open_claims: dict[int, Claim],
         *,
         is_again: bool,
-    ) -> bool:
-        """Makes one call and settles every message of it; takes those that have been begun out of `open_claims`."""
-        messages = self._ready(delivery, held, is_again=is_again)
-        for claim, _ in held:
-            del open_claims[claim.send_id]
-        claims = {one.send_id: one for one, _ in messages}
-        begun = self._begin(list(claims.values()), traits=delivery.traits, is_again=is_again)
-        if not begun:
-            return False
-        begun_ids = {one.send_id for one in begun}
-        sent = [(claim, message) for claim, message in messages if claim.send_id in begun_ids]
-        self.pace.take(len(sent))
-        try:
-            answers = list(delivery.deliver([message for _, message in sent]))
-            if len(answers) != len(sent):
-                raise RecallError(f"{self.terms.delivery_code} gave {len(answers)} answers to {len(sent)} messages")
-        except ChannelUnavailable as error:
-            self._settle_undone([claim for claim, _ in sent], error.reason_code, is_again=is_again)
-            raise
-        except Exception:
-            # Whatever broke, it broke while the messages were on their way.
-            self._settle([claim for claim, _ in sent], "unknown", reason_code="delivery_broke")
-            raise
-        if any(answer.verdict == "accepted" for answer in answers):
-            self.observer("after_peer_accepted")
-        self.observer("before_settle")
-        with self.connection.transaction():
-            for (claim, _), answer in zip(sent, answers, strict=True):
-                self._settle_answer(claim, answer, is_again=is_again)
-        self.newly_sent_count += sum(answer.verdict == "accepted" for answer in answers)
-        self.observer("after_settle")
-        self._note(answers)
-        can_repeat = bool(delivery.traits.remembers_keys_for)
-        return any(
-            answer.verdict == "try_again" or (answer.verdict == "ambiguous" and can_repeat) for answer in answers
-        )
-
-    def _ready(
-        self, delivery: MessageDelivery, held: Sequence[tuple[Claim, Composition]], *, is_again: bool
-    ) -> list[tuple[Claim, Message]]:
-        """Renders what may leave now; lets those wait whose quiet hours have begun."""
-        messages: list[tuple[Claim, Message]] = []
+    ) -> dict[int, Message]:
+        """Renders what may leave now, by send_id; lets those wait whose quiet hours have begun."""
+        messages: dict[int, Message] = {}
         quiet: dict[str, datetime] = {}
         quiet_claims: list[Claim] = []
         for claim, composition in held:
+            if claim.send_id not in open_claims:
+                continue
             end = self._quiet_ends_at(composition.time_zone)
             if end is not None:
                 quiet[claim.audience_id] = end
-                quiet_claims.append(claim)
+                quiet_claims.append(open_claims.pop(claim.send_id))
                 continue
             try:
-                messages.append((claim, _message(composition, delivery)))
+                messages[claim.send_id] = _message(composition, delivery)
             except TemplateFault:
-                self._settle_undone([claim], "not_renderable", is_again=is_again)
+                self._settle_undone([open_claims.pop(claim.send_id)], "not_renderable", is_again=is_again)
         if is_again:
             self._settle(quiet_claims, "unknown", reason_code="quiet_hours")
         else:
@@ -656,9 +762,7 @@ class _Worker:
 
     def _settle_answer(self, claim: Claim, answer: Answer, *, is_again: bool) -> None:
         references = {claim.send_id: answer.reference} if answer.reference else None
-        if answer.verdict == "accepted":
-            self._settle([claim], "sent", references=references)
-        elif answer.verdict == "ambiguous" or (answer.verdict == "try_again" and is_again):
+        if answer.verdict == "ambiguous" or (answer.verdict == "try_again" and is_again):
             # That it was not taken this time says nothing about the first time.
             self._settle([claim], "unknown", reason_code=answer.reason_code, references=references)
         else:
@@ -688,30 +792,51 @@ class _Worker:
                 reason, f"{most} calls in a row were {kind.replace('_', ' ')} ({answers[-1].reason_code})"
             )
 
-    def _begin(self, claims: Sequence[Claim], *, traits: Traits, is_again: bool) -> list[Claim]:
+    def _begin(
+        self,
+        claims: Sequence[Claim],
+        open_claims: dict[int, Claim],
+        *,
+        traits: Traits,
+        is_again: bool,
+        batch_id: str | None = None,
+        digest: str | None = None,
+    ) -> list[Claim]:
         """Looks everything up once more and notes that messages are about to go out; returns those that may.
 
-        What may be with the peer already cannot be called back: it stays unknown.
+        Those that may not are taken out of `open_claims`. What may be with the peer already cannot be called back: it
+        stays unknown. Of a file `batch_id` is its name, and `digest` that of its members where it is a new one.
         """
+        if not claims:
+            return []
         by_entry = {one.audience_id: one for one in claims}
         with self.connection.transaction():
             for audience_id, reason in ledger.reasons_against(self.connection, list(by_entry)).items():
+                claim = by_entry.pop(audience_id)
+                del open_claims[claim.send_id]
                 if is_again:
-                    self._settle([by_entry.pop(audience_id)], "unknown", reason_code="withdrawn_after_handing_over")
+                    self._settle([claim], "unknown", reason_code="withdrawn_after_handing_over")
                 else:
-                    self._settle([by_entry.pop(audience_id)], "suppressed", reason_code=reason, is_retryable=True)
+                    self._settle([claim], "suppressed", reason_code=reason, is_retryable=True)
             held = list(by_entry.values())
+            if batch_id is not None and digest is not None:
+                ledger.open_batch(self.connection, batch_id, digest, claims)
             begun = ledger.begin_attempts(
                 self.connection,
                 held,
                 owner=self.owner,
                 lease=self.lease,
                 remembers_keys_for=traits.remembers_keys_for,
+                batch_id=batch_id,
             )
-        if len(begun) < len(held) and ledger.is_stopped(self.connection, self.channel):
-            lost = [one for one in held if one not in begun]
-            self._settle_undone(lost, "kill_switch", is_again=is_again)
-            self._refuse_if_stopped()
+        if len(begun) < len(held):
+            begun_ids = {one.send_id for one in begun}
+            lost = [one for one in held if one.send_id not in begun_ids]
+            for one in lost:
+                del open_claims[one.send_id]
+            if ledger.is_stopped(self.connection, self.channel):
+                self._settle_undone(lost, "kill_switch", is_again=is_again)
+                self._refuse_if_stopped()
         return begun
 
     def _put_files(self, delivery: FileDelivery, claims: Sequence[Claim]) -> None:
@@ -719,8 +844,6 @@ class _Worker:
         groups = _grouped(ledger.compose(self.connection, claims), self.channel)
         for batch_id, compositions in groups.items():
             members = [by_send.pop(one.send_id) for one in compositions]
-            with self.connection.transaction():
-                ledger.open_batch(self.connection, batch_id, _digest(compositions), members)
             try:
                 self._put_file(delivery, batch_id, members, compositions, is_again=False)
             except (ChannelUnavailable, GateBlocked) as error:
@@ -746,7 +869,14 @@ class _Worker:
         *,
         is_again: bool,
     ) -> None:
-        begun = {one.send_id: one for one in self._begin(members, traits=delivery.traits, is_again=is_again)}
+        open_claims = {one.send_id: one for one in members}
+        digest = None if is_again else _digest(compositions)
+        begun = {
+            one.send_id: one
+            for one in self._begin(
+                members, open_claims, traits=delivery.traits, is_again=is_again, batch_id=batch_id, digest=digest
+            )
+        }
         messages: list[Message] = []
         for composition in compositions:
             if composition.send_id not in begun:
@@ -754,12 +884,12 @@ class _Worker:
             try:
                 messages.append(_message(composition, delivery))
             except TemplateFault:
-                claim = begun.pop(composition.send_id)
-                self._settle([claim], "failed", reason_code="not_renderable", is_retryable=True)
+                self._settle_undone([begun.pop(composition.send_id)], "not_renderable", is_again=is_again)
         if not messages and not is_again:
             ledger.settle_batch(self.connection, batch_id, "failed")
             return
         held = list(begun.values())
+        self.observer("after_begin")
         try:
             answer = delivery.deliver(Batch(batch_id, self.channel, messages))
         except ChannelUnavailable as error:
@@ -827,6 +957,14 @@ class _Worker:
         row = self.connection.execute("select clock_timestamp()").fetchone()
         assert row is not None
         return row[0]  # type: ignore[no-any-return]  # a timestamptz is a datetime
+
+
+def _is_accepted(answer: Answer) -> bool:
+    return answer.verdict == "accepted"
+
+
+def _takes_everything(answers: Sequence[Answer]) -> bool:
+    return all(_is_accepted(answer) and not answer.wait_seconds for answer in answers)
 
 
 def _calls(compositions: Sequence[Composition], size: int) -> Iterator[list[Composition]]:

@@ -307,6 +307,7 @@ def begin_attempts(
     owner: str,
     lease: timedelta,
     remembers_keys_for: timedelta = timedelta(0),
+    batch_id: str | None = None,
 ) -> list[Claim]:
     """Notes that messages are about to be handed over; from then on a lost worker leaves them unknown.
 
@@ -316,13 +317,16 @@ def begin_attempts(
         owner: Name of this worker.
         lease: How long it may stay silent from now on.
         remembers_keys_for: How long the peer recognises a key; zero if it keeps none.
+        batch_id: The file that they belong to from now on, for ever: it is put in place again under the same name if
+            need be. None for messages that go one by one.
 
     Returns:
         The claims that may be handed over: still held, and nobody pulled the kill switch.
     """
     rows = connection.execute(
         query("begin_attempts"),
-        _held(claims) | {"owner": owner, "lease": lease, "remembers_keys_for": remembers_keys_for},
+        _held(claims)
+        | {"owner": owner, "lease": lease, "remembers_keys_for": remembers_keys_for, "batch_id": batch_id},
     ).fetchall()
     begun = {row[0] for row in rows}
     return [one for one in claims if one.send_id in begun]
@@ -403,7 +407,7 @@ def has_claims_of_others(connection: psycopg.Connection, selected_date: date, ch
 
 
 def open_batch(connection: psycopg.Connection, batch_id: str, digest: str, claims: Sequence[Claim]) -> None:
-    """Binds claims to a file, for ever: the file is put in place again under the same name if need be.
+    """Notes a file whose members are about to be handed over; `begin_attempts` binds them to it.
 
     Args:
         connection: As exporter.
@@ -411,9 +415,9 @@ def open_batch(connection: psycopg.Connection, batch_id: str, digest: str, claim
         digest: Digest of its members.
         claims: Members of one campaign, step and channel.
     """
-    send_ids = [one.send_id for one in claims]
     row = connection.execute(
-        "select campaign_id, step_number, channel, selected_date from ledger.sends where send_id = %s", (send_ids[0],)
+        "select campaign_id, step_number, channel, selected_date from ledger.sends where send_id = %s",
+        (claims[0].send_id,),
     ).fetchone()
     assert row is not None
     connection.execute(
@@ -428,7 +432,6 @@ def open_batch(connection: psycopg.Connection, batch_id: str, digest: str, claim
             "digest": digest,
         },
     )
-    connection.execute("update ledger.sends set batch_id = %s where send_id = any(%s)", (batch_id, send_ids))
 
 
 def settle_batch(connection: psycopg.Connection, batch_id: str, state: Literal["open", "delivered", "failed"]) -> None:
