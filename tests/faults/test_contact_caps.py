@@ -160,6 +160,31 @@ def test_two_persons_who_came_to_share_a_mailbox_share_its_cap(
     assert world.entries() == {"ann-1-2026-03-11": ("sent", None), "bob-2-2026-03-11": SUPPRESSED}
 
 
+def test_two_channels_that_claim_two_persons_at_one_contact_do_not_exceed_its_cap_together(
+    warehouse: Any, workspace_factory: Any
+) -> None:
+    world = make_sending_world(warehouse, workspace_factory, {"definitions/contact_caps.csv": ONE_A_WEEK})
+    for user_id, channel in (("ann", "email"), ("bob", "event")):
+        world.contact(user_id, email="family@example.com")
+        world.consent(user_id, channel, True)
+    world.refresh()
+    world.member("ann")
+    world.member("bob", step=2)
+    world.run("update audiences.aud_recall_members set channel = 'event' where user_id = 'bob'")
+    delivery.register_members(AS_OF_DATE)
+
+    with warehouse.connect("exporter") as mail, warehouse.connect("exporter") as event:
+        assert len(claim(mail, "email")) == 1
+        event.execute("set local lock_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            claim(event, "event")
+        event.rollback()
+        mail.commit()
+        assert claim(event, "event") == []
+
+    assert world.entries() == {"ann-1-2026-03-11": ("claimed", None), "bob-2-2026-03-11": SUPPRESSED}
+
+
 def test_two_channels_that_claim_one_person_at_once_do_not_exceed_a_cap_together(
     warehouse: Any, workspace_factory: Any
 ) -> None:

@@ -294,15 +294,132 @@ def test_receipt_by_the_peers_own_name_waits_until_that_name_is_known(world: Sen
     assert refusals(world) == [("ann", "email")]
 
 
-def test_receipt_whose_name_two_messages_bear_is_nobodys(world: SendingWorld, smtp_peer: SmtpPeer) -> None:
-    world.people(["ann", "bob"])
+def test_receipt_whose_name_two_messages_bear_is_nobodys_but_its_no_is_both_their_no(
+    world: SendingWorld, smtp_peer: SmtpPeer
+) -> None:
+    world.people(["ann", "bob", "eve"])
     send_mail(world, smtp_peer)
-    world.run("update ledger.sends set peer_reference = 'shared'")
+    world.run("update ledger.sends set peer_reference = 'shared' where user_id in ('ann', 'bob')")
 
-    assert tell(world, "email", told("complained", reference="shared")).unmatched_count == 1
-    # A key of another channel's message is nobody's either.
+    assert tell(world, "email", told("opened", reference="shared")).refusal_count == 0
+    counts = tell(world, "email", told("complained", reference="shared"))
+    again = tell(world, "email", told("complained", reference="shared"))
+
+    # One of them said no, and nobody can tell which: neither is written to any more.
+    assert (counts.unmatched_count, counts.refusal_count, again.refusal_count) == (2, 2, 0)
+    assert refusals(world) == [("ann", "email"), ("bob", "email")]
+    for user_id in ("ann", "bob", "eve"):
+        world.member(user_id, step=2)
+    send_mail(world, smtp_peer)
+    assert smtp_peer.log.receivers.count("eve@example.com") == 2
+    assert len(smtp_peer.log.receivers) == 4
+
+
+def test_no_with_a_key_of_another_channels_message_is_nobodys(world: SendingWorld, smtp_peer: SmtpPeer) -> None:
+    world.people(["ann"])
+    send_mail(world, smtp_peer)
+
     assert tell(world, "sms", told("complained", key_of(world, "ann"))).unmatched_count == 1
     assert refusals(world) == []
+
+
+def land_touch(world: SendingWorld, user_id: str, channel: str | None) -> None:
+    world.land(
+        "raw.touches", touch_id=f"agency-{user_id}", campaign_id="spring", user_id=user_id, arm_code="mail",
+        touched_at="2026-03-01 12:00+00", is_control=False, channel=channel,
+    )  # fmt: skip
+
+
+def land_refusal(world: SendingWorld, user_id: str, event: str, at: str = "2026-03-02 12:00+00") -> None:
+    world.land("raw.receipts", receipt_id=f"r-{user_id}", touch_id=f"agency-{user_id}", event=event, occurred_at=at)
+
+
+def test_no_to_a_campaign_that_was_run_elsewhere_is_a_no_to_ours(world: SendingWorld, smtp_peer: SmtpPeer) -> None:
+    world.people(["ann", "bob", "eve", "tom"])
+    for user_id, event in (("ann", "unsubscribed"), ("bob", "complained"), ("eve", "bounced")):
+        land_touch(world, user_id, "email")
+        land_refusal(world, user_id, event)
+
+    first, again = collect_receipts("landing"), collect_receipts("landing")
+
+    # They are no sends of ours, so that nothing is settled by them; who said no is not written to.
+    assert (first.new_count, first.refusal_count, again.refusal_count) == (0, 2, 0)
+    assert refusals(world) == [("ann", "email"), ("bob", "email")]
+    assert world.rows("select distinct changed_at from raw.consents where not is_opted_in") == [
+        (datetime(2026, 3, 2, 12, tzinfo=UTC),)
+    ]
+    send_mail(world, smtp_peer)
+    assert sorted(smtp_peer.log.receivers) == ["eve@example.com", "tom@example.com"]
+
+
+def test_no_that_came_before_the_touch_it_answers_counts_when_that_is_known(world: SendingWorld) -> None:
+    world.people(["ann"])
+    land_refusal(world, "ann", "unsubscribed", at="2026-02-20 12:00+00")
+    assert collect_receipts("landing").refusal_count == 0
+    world.refresh()
+    land_touch(world, "ann", "email")
+
+    assert collect_receipts("landing").refusal_count == 1
+    # A clock that is slow does not let anybody answer before the touch, which was on 1 March.
+    assert world.rows("select changed_at from raw.consents where not is_opted_in") == [
+        (datetime(2026, 3, 1, 12, tzinfo=UTC),)
+    ]
+
+
+def test_no_to_a_touch_whose_channel_nobody_told_is_a_no_to_every_channel(world: SendingWorld) -> None:
+    world.people(["ann"])
+    land_touch(world, "ann", None)
+    land_refusal(world, "ann", "unsubscribed")
+
+    collect_receipts("landing")
+
+    assert {channel for _, channel in refusals(world)} == {
+        channel for (channel,) in world.rows("select channel from definitions.channels")
+    }
+
+
+@pytest.mark.parametrize("is_told_by_file", [True, False])
+def test_message_whose_row_a_restored_ledger_has_lost_is_not_sent_again_where_its_receipt_is_there(
+    world: SendingWorld, smtp_peer: SmtpPeer, is_told_by_file: bool
+) -> None:
+    world.people(["ann", "bob"])
+    send_mail(world, smtp_peer)
+    key = key_of(world, "ann")
+    # The backup was taken after the members were registered and before they were sent to.
+    world.run("delete from ledger.sends")
+    world.run("update ledger.entries set state = 'waiting', reason_code = null")
+    if is_told_by_file:
+        world.land(
+            "raw.receipts", receipt_id="r", touch_id=key, event="unsubscribed", occurred_at="2026-03-11 12:00+00"
+        )
+        assert collect_receipts("landing").new_count == 0
+    else:
+        assert tell(world, "email", told("unsubscribed", key)).unmatched_count == 1
+
+    summary = send_mail(world, smtp_peer)
+
+    # Of bob's message nothing is left: that is why a restore pulls the kill switch.
+    assert smtp_peer.log.receivers.count("ann@example.com") == 1
+    assert smtp_peer.log.receivers.count("bob@example.com") == 2
+    assert (summary.sent_count, summary.newly_sent_count) == (2, 1)
+    assert world.sends() == {"ann": ("sent", None), "bob": ("sent", None)}
+    # And what the receipt told is known as well.
+    assert refusals(world) == [("ann", "email")]
+
+
+def test_message_to_be_tried_again_is_not_while_its_receipt_waits_to_be_collected(
+    world: SendingWorld, smtp_peer: SmtpPeer
+) -> None:
+    world.people(["ann"])
+    smtp_peer.behaviour.at_end = lambda receiver: "451 try later"
+    send_mail(world, smtp_peer)
+    smtp_peer.behaviour.at_end = lambda receiver: None
+    deliver_receipt(world, "ann", "delivered")
+
+    summary = send_mail(world, smtp_peer)
+
+    assert smtp_peer.log.receivers == []
+    assert (summary.sent_count, summary.newly_sent_count) == (1, 0)
 
 
 def test_file_that_cannot_be_read_stops_its_channel_but_not_the_no_in_the_file_beside_it(

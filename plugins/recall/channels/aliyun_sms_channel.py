@@ -86,6 +86,7 @@ class AliyunSmsDelivery(MessageDeliveryBase):
             from alibabacloud_dysmsapi20170525.client import Client
             from alibabacloud_tea_openapi.models import Config
             from darabonba.runtime import RuntimeOptions
+            from Tea.exceptions import TeaException
         except ImportError as error:
             raise missing_extra(error, "aliyun") from None
         quiet_logs()
@@ -95,6 +96,8 @@ class AliyunSmsDelivery(MessageDeliveryBase):
         scheme, _, host = endpoint.rpartition("://")
         milliseconds = int(timeout_seconds * 1000)
         self._request: Any = models.SendBatchSmsRequest
+        # Whatever breaks in a call is one of these: the vendor's refusal, or what the library stumbled over, wrapped.
+        self._error: type[Exception] = TeaException
         self._client: Any = Client(
             Config(
                 access_key_id=required(settings, KEY_VARIABLE, "the access key's id"),
@@ -124,10 +127,9 @@ class AliyunSmsDelivery(MessageDeliveryBase):
         )
         try:
             body = self._client.send_batch_sms_with_options(request, self._runtime).body
-        except Exception as error:
-            # The library raises classes of its own without a common one; what it is stands in code and status.
+        except self._error as error:
             return self._refusal(error)
-        answer = _judged(str(body.code or ""))
+        answer = _judged(str(getattr(body, "code", "") or ""))
         if answer.verdict != "accepted":
             return answer
         return [Answer("accepted", reference=self._reference(str(body.biz_id), one.contact_value)) for one in messages]

@@ -183,7 +183,7 @@ def _accept(connection: psycopg.Connection, accepted: frozenset[str], discovery:
             connection.execute(
                 "insert into control.accepted_silences (table_name, accepted_by, last_file_id)"
                 " select %(table)s, %(person)s, max(file_id) from control.files"
-                " where table_name = %(table)s and state = 'loaded'"
+                " where table_name = %(table)s and state = 'loaded' and not is_of_receipts"
                 " on conflict (table_name) do update set accepted_by = excluded.accepted_by,"
                 " accepted_at = clock_timestamp(), last_file_id = excluded.last_file_id",
                 {"table": name, "person": person},

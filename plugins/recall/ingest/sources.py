@@ -93,7 +93,7 @@ def silent_sources(connection: psycopg.Connection, workspace: Workspace, as_of_d
     """Finds expected tables that have been silent for longer than they may.
 
     A table of events speaks through the business dates of its rows, any other through its deliveries; an empty file
-    speaks for the date in its name, else for the day of its load.
+    speaks for the date in its name, else for the day of its load. What receipts told is no word of the table's source.
 
     Args:
         connection: As loader.
@@ -134,14 +134,14 @@ class _Source:
             return True
         if self.table.event_column is None:
             return False
-        query = sql.SQL("select exists (select from {table} where {event} >= %s and {event} < %s)")
+        query = sql.SQL("select exists (select from {table} where {event} >= %s and {event} < %s and {delivered})")
         return bool(self._one(self._named(query), self._begin(since), self._begin(self.as_of_date, days=1)))
 
     def last_heard_date(self) -> date | None:
         """Returns the last business date that the table spoke of; None if it never did."""
         heard = [self._last_delivery()]
         if self.table.event_column is not None:
-            query = sql.SQL("select max({event}) from {table} where {event} < %s")
+            query = sql.SQL("select max({event}) from {table} where {event} < %s and {delivered}")
             latest = self._one(self._named(query), self._begin(self.as_of_date, days=1))
             if isinstance(latest, datetime):
                 latest = latest.astimezone(ZoneInfo(self.business_time_zone)).date()
@@ -155,7 +155,7 @@ class _Source:
                 sql.SQL(
                     "select exists (select from control.accepted_silences where table_name = %s"
                     " and last_file_id is not distinct from (select max(file_id) from control.files"
-                    " where table_name = %s and state = 'loaded'))"
+                    " where table_name = %s and state = 'loaded' and not is_of_receipts))"
                 ),
                 self.table.name,
                 self.table.name,
@@ -172,8 +172,16 @@ class _Source:
 
     def _named(self, query: sql.SQL) -> sql.Composed:
         assert self.table.event_column is not None
+        has_told = self._one(
+            sql.SQL("select exists (select from control.files where table_name = %s and is_of_receipts)"),
+            self.table.name,
+        )
         return query.format(
-            event=sql.Identifier(self.table.event_column), table=sql.Identifier(self.table.schema, self.table.name)
+            event=sql.Identifier(self.table.event_column),
+            table=sql.Identifier(self.table.schema, self.table.name),
+            delivered=sql.SQL(
+                "_file_id not in (select file_id from control.files where is_of_receipts)" if has_told else "true"
+            ),
         )
 
     def _begin(self, day: date, *, days: int = 0) -> date | datetime:

@@ -189,9 +189,10 @@ def claim(
 ) -> tuple[list[Claim], int]:
     """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
 
-    Consent, return and earlier sends are looked up with everything that is loaded by now, contact caps with every claim
-    by now. Claims of one channel are made one after the other, so that two workers cannot take one contact under two
-    entries, and so are claims of one person in all channels, so that two of them cannot exceed a cap together.
+    Consent, return, earlier sends and receipts are looked up with everything that is loaded by now, contact caps with
+    every claim by now. Claims of one channel are made one after the other, so that two workers cannot take one contact
+    under two entries, and so are claims of one person or of one contact in all channels, so that two of them cannot
+    exceed a cap together.
 
     Args:
         connection: As exporter, in a transaction.
@@ -228,7 +229,8 @@ def claim(
         return [], len(picked)
     postpone(connection, quiet)
     reasons = reasons_against(connection, audience_ids)
-    sendable = [audience_id for audience_id in audience_ids if audience_id not in reasons]
+    told = _note_told(connection, [audience_id for audience_id in audience_ids if audience_id not in reasons])
+    sendable = [audience_id for audience_id in audience_ids if audience_id not in reasons and audience_id not in told]
     reasons |= dict.fromkeys(_beyond_caps(connection, sendable), "contact_cap")
     sendable = [audience_id for audience_id in sendable if audience_id not in reasons]
     with connection.cursor(row_factory=class_row(Claim)) as cursor:
@@ -278,10 +280,25 @@ def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str])
     return {audience_id: reason for audience_id, reason in rows if reason is not None}
 
 
+def _note_told(connection: psycopg.Connection, audience_ids: Sequence[str]) -> set[str]:
+    """Returns the entries whose message a peer has by its own word, though the ledger did not know; they are sent now.
+
+    So it is after a restore: what was sent since the backup is not in the ledger, but its receipts may be there.
+    """
+    parameters = {"audience_ids": list(audience_ids)}
+    told = {str(row[0]) for row in connection.execute(query("note_told_sends"), parameters)}
+    if told:
+        connection.execute(query("store_landed_receipts_of_entries"), {"audience_ids": list(told)})
+        connection.execute(query("match_receipts"))
+        connection.execute("select ledger.write_refusals(null)")
+    return told
+
+
 def _beyond_caps(connection: psycopg.Connection, audience_ids: Sequence[str]) -> list[str]:
     """Returns the entries whose message would be more than a contact cap allows, if the others were claimed now.
 
-    Whoever asks holds the rows of these persons until the transaction ends, so that nobody else claims for them.
+    Whoever asks holds the rows of these persons, and of whoever shares their contacts, until the transaction ends, so
+    that nobody else claims for them.
     """
     parameters = {"audience_ids": list(audience_ids)}
     connection.execute(query("hold_persons"), parameters)
@@ -298,6 +315,18 @@ def _returned_entries(connection: psycopg.Connection, families: Sequence[tuple[A
         for audience_id, line_id, last_key_date, _, user_id, is_own in families
         if is_own and last_dates.get((user_id, line_id), date.min) > last_key_date
     ]
+
+
+def latest_news(connection: psycopg.Connection, channel: str) -> tuple[Any, ...]:
+    """Returns what is different as soon as anything came in that could forbid a message of a channel.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+    """
+    row = connection.execute(query("latest_news"), {"channel": channel}).fetchone()
+    assert row is not None
+    return row
 
 
 def begin_attempts(

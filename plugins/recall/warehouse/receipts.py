@@ -1,7 +1,8 @@
 """Receipts in the ledger: what peers tell of messages, which sends it settles, and whose no it is.
 
 Whatever a receipt tells, and in whatever order receipts come, it proves that the peer had the message. An
-unsubscription or a complaint becomes a row of raw.consents in the same transaction, so that the next claim obeys it.
+unsubscription or a complaint becomes a row of raw.consents in the same transaction, so that the next claim obeys it:
+also that of a touch which was made elsewhere, and, of a name that several messages bear, for each that may be meant.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ def note_receipts(connection: psycopg.Connection, channel: str, receipts: Sequen
 def note_landed_receipts(connection: psycopg.Connection) -> ReceiptCounts:
     """Takes in delivered receipts of loads that were not looked at yet, as far as they name a send of ours.
 
+    Of touches that were made elsewhere the refusals count; what else is told of them is for the models.
+
     Args:
         connection: As exporter; committed here.
     """
@@ -99,15 +102,28 @@ def note_landed_receipts(connection: psycopg.Connection) -> ReceiptCounts:
         assert latest is not None
         new_count = connection.execute(query("store_landed_receipts"), {"after_load_id": row[0]}).rowcount
         load_id = max(int(row[0]), int(latest[0]))
-        return _apply(connection, LANDING, told_count=new_count, new_count=new_count, load_id=load_id)
+        return _apply(
+            connection,
+            LANDING,
+            told_count=new_count,
+            new_count=new_count,
+            load_id=load_id,
+            refused_after_load_id=int(row[0]),
+        )
 
 
 def _apply(
-    connection: psycopg.Connection, source_code: str, *, told_count: int, new_count: int, load_id: int | None = None
+    connection: psycopg.Connection,
+    source_code: str,
+    *,
+    told_count: int,
+    new_count: int,
+    load_id: int | None = None,
+    refused_after_load_id: int | None = None,
 ) -> ReceiptCounts:
     matched = connection.execute(query("match_receipts")).fetchall()
     settled_count = connection.execute(query("settle_by_receipts"), {"send_ids": [row[0] for row in matched]}).rowcount
-    refusals = connection.execute("select ledger.write_refusals()").fetchone()
+    refusals = connection.execute("select ledger.write_refusals(%s)", (refused_after_load_id,)).fetchone()
     unmatched = connection.execute(
         "select count(*) from ledger.receipts where send_id is null and channel = %s", (source_code,)
     ).fetchone()

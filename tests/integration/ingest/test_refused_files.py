@@ -12,6 +12,7 @@ from tests.integration.ingest.conftest import Shop
 
 from recall.domain.errors import GateBlocked
 from recall.ingest.sources import require_sources
+from recall.warehouse.receipts import note_landed_receipts
 
 ORDERS = "order_id,user_id,ordered_at,net_amount\n"
 ORDER = "o1,u1,2024-05-01,1\n"
@@ -207,3 +208,27 @@ def test_sources_never_delivered_block_until_a_person_accepts_the_silence(shop_w
     # The next file ends the acceptance; here it is too old to count as speaking.
     shop.load_one("users/2024-04-01.csv", "user_id\nu1\n")
     assert "users: last heard of 2024-04-01" in blocked(shop).message
+
+
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_sources_do_not_speak_through_what_receipts_told(shop_with: MakeShop, is_accepted: bool) -> None:
+    shop = shop_with({"definitions/sources.csv": "table,max_silent_days\nconsents,2\n"})
+    shop.deliver("orders/a.csv", ORDERS + ORDER)
+    shop.deliver("consents/a.csv", "user_id,channel,is_opted_in,changed_at\nu1,email,true,2024-05-01\n")
+    shop.deliver(
+        "touches/a.csv",
+        "touch_id,campaign_id,user_id,touched_at,arm_code,is_control,channel\nt1,spring,u1,2024-05-08,mail,false,email\n",
+    )
+    shop.load_one("receipts/a.csv", "receipt_id,touch_id,event,occurred_at\nr1,t1,unsubscribed,2024-05-09\n")
+    if is_accepted:
+        shop.load(accept=["consents"])
+    with shop.warehouse.connect("exporter", autocommit=True) as connection:
+        assert note_landed_receipts(connection).refusal_count == 1
+    shop.assert_conserved()
+    assert shop.raw("consents", "is_opted_in") == [(True,), (False,)]
+
+    # The no of 9 May is known; that the source of consents is silent since 1 May stays known as well.
+    if is_accepted:
+        require_sources(shop.workspace, date(2024, 5, 10))
+    else:
+        assert "consents: last heard of 2024-05-01" in blocked(shop, date(2024, 5, 10)).message
