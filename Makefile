@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help setup demo test lint format docs bench new-channel
+.PHONY: help setup demo test lint format docs bench nemesis new-channel
 
 # A Python 3.11 to 3.13 with venv; .ci/prerequisites looks for one where this is empty.
 PYTHON ?=
@@ -59,7 +59,11 @@ bench: setup ## measure loads, nights and rebuilds on made-up visits, as tables 
 	@$(UV) sync --locked --quiet --group bench
 	@.venv/bin/python -m bench.ingest
 	@.venv/bin/python -m bench.warehouse
+	@.venv/bin/python -m bench.exports
 	@.venv/bin/python -m bench.effects
+
+nemesis: setup ## 200 seeded rounds of kills, cuts and doubled runs against the engine, the peers' logs compared (minutes)
+	@.venv/bin/python -m tests.faults.nemesis --rounds 200 --seed 1
 
 docs: setup ## write docs/reference anew, and the pages of all models to .recall/docs/static_index.html
 	@.venv/bin/python -m docs.write_reference

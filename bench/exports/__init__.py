@@ -1,0 +1,1 @@
+"""How fast a night's audience leaves, and how much memory that takes."""
