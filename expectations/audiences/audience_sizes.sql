@@ -147,6 +147,18 @@ select
         true
     )
     or coalesce(compared.night_count > night.max_audience_count, false) as is_too_large,
+    -- How many the night may write to, and the step, before a person is asked.
+    floor(
+        least(
+            night.max_audience_rate * lapsed.lapsed_count
+            + 3 * sqrt(night.max_audience_rate * (1 - night.max_audience_rate) * lapsed.lapsed_count),
+            night.max_audience_count
+        )
+    ) as largest_night_count,
+    floor(
+        compared.usual_count
+        + greatest(night.max_audience_change_rate * compared.usual_count, 3 * sqrt(compared.usual_count))
+    ) as largest_step_count,
     compared.usual_count is not null
     and abs(compared.member_count - compared.usual_count) > night.max_audience_change_rate * compared.usual_count
     and abs(compared.member_count - compared.usual_count) > 3 * sqrt(compared.usual_count) as is_unusual,

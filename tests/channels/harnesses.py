@@ -370,7 +370,7 @@ class S3FileHarness(MotoHarness):
         "quota_gone": "a bucket has none",
         "connection_cut": "an object is there as a whole or not at all",
         "wrong_host_key": NO_HOST_KEY,
-        "taken_back": "whoever picks the file up compares it with the last one",
+        "taken_back": "a file of those who are to go takes them back",
         "marketing_refused": MAY_MARKET,
     }
 

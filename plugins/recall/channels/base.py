@@ -63,13 +63,14 @@ class MessageDeliveryBase:
 
     def shown(self, message: Message) -> dict[str, object]:
         """Returns what a preview shows of a message."""
-        return {
+        values: dict[str, object] = {
             "idempotency_key": message.idempotency_key,
             "contact": message.contact_value,
             "offer_code": message.offer_code,
             "subject": message.content.subject if message.content else "",
             "text": message.content.text if message.content else "",
         }
+        return values | (message.coupon.texts() if message.coupon else {})
 
 
 def required(settings: Settings, variable: str, expected: str) -> str:

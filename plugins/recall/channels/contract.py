@@ -23,6 +23,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from recall.domain.coupon import Coupon
 from recall.domain.message_template import RenderedMessage
 
 ENTRY_POINT_GROUP = "recall.channels"
@@ -123,6 +124,7 @@ class Message:
         offer_code: The offer.
         locale: Language of the copy.
         selected_date: Business date for which it was selected.
+        coupon: The coupon of the offer, of a code that is this person's alone; None where the offer has none.
     """
 
     idempotency_key: str
@@ -135,6 +137,7 @@ class Message:
     offer_code: str
     locale: str
     selected_date: date
+    coupon: Coupon | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Coupons issued through the shop's or a vendor's HTTP API, one per call, with an Idempotency-Key.
 
-The call is `POST RECALL_COUPON_API_URL` with a bearer token; the body names receiver, offer and campaign. The answer is
-a JSON object with `status`: `issued` (with `coupon_id`), `refused` (with `reason`) or `pending`. The key follows
+The call is `POST RECALL_COUPON_API_URL` with a bearer token; the body names receiver, offer and campaign and, where the
+offer has a coupon of ours, its code, its first and last day and its amounts (`coupon_code` and so on). The answer is a
+JSON object with `status`: `issued` (with `coupon_id`), `refused` (with `reason`) or `pending`. The key follows
 draft-ietf-httpapi-idempotency-key-header; interfaces of that kind keep keys for at least 24 hours.
 """
 
@@ -86,7 +87,7 @@ class CouponApiDelivery(MessageDeliveryBase):
             "campaign_id": message.campaign_id,
             "step_number": message.step_number,
             "text": message.content.text if message.content else "",
-        }
+        } | (message.coupon.texts() if message.coupon else {})
         reply = post(
             self._http,
             self._url,

@@ -30,6 +30,7 @@ from recall.channels.contract import (
     Answer,
     Batch,
     ChannelUnavailable,
+    Message,
     Receipt,
     ReceiptEvent,
     ReceiptRefused,
@@ -39,6 +40,7 @@ from recall.channels.contract import (
 from recall.channels.standard_webhooks import receipt_of
 from recall.channels.unsubscribe import filled, unsubscribe_address
 from recall.domain.contact import CONTACT_CODES
+from recall.domain.coupon import COUPON_TEXTS
 from recall.domain.errors import UsageError
 
 PREFIX = "RECALL_FILE_DROP"
@@ -61,6 +63,7 @@ COLUMNS = (
     "subject",
     "text",
     "unsubscribe_url",
+    *COUPON_TEXTS,
 )
 
 # What a spreadsheet takes for the beginning of a formula; a blank before it does not help.
@@ -272,6 +275,7 @@ class FileDropDelivery:
                 content.subject if content else "",
                 content.text if content else "",
                 self.unsubscribe_url(message.idempotency_key),
+                *coupon_cells(message),
             )
             writer.writerow([formula_safe(cell) for cell in cells])
         return text.getvalue().encode()
@@ -458,6 +462,15 @@ def formula_safe(cell: str) -> str:
     if _PHONE.fullmatch(cell) or not _FORMULA.match(cell):
         return cell
     return f"'{cell}"
+
+
+def coupon_cells(message: Message) -> Sequence[str]:
+    """Returns the cells that tell of a message's coupon, in the order of COUPON_TEXTS; empty where it has none.
+
+    Args:
+        message: The message.
+    """
+    return tuple(message.coupon.texts().values()) if message.coupon else ("",) * len(COUPON_TEXTS)
 
 
 def _manifest(batch: Batch, content: bytes) -> bytes:

@@ -79,13 +79,22 @@ def calibrate(as_of: AsOf = None) -> None:
     show_fit(results)
 
 
-def plan(as_of: AsOf = None) -> None:
+def plan(
+    as_of: AsOf = None,
+    preview: Annotated[
+        int | None,
+        typer.Option("--preview", metavar="N", min=1, max=100, help="Show the messages of N members of each channel."),
+    ] = None,
+) -> None:
     """Show what an export would add, drop, leave and cost; nothing is sent."""
-    from recall.cli.plan_table import show_plan
+    from recall.cli.plan_table import show_plan, show_preview
     from recall.hooks import delivery
+    from recall.hooks.preview import preview_messages
 
     day = as_of or served_day()
     show_plan(delivery.plan(day))
+    if preview:
+        show_preview(preview_messages(day, preview))
     show_next(f"recall export --as-of {day}")
 
 
@@ -220,7 +229,7 @@ def show_exports(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             ],
         )
     elif summaries:
-        counts = ("newly_sent", "sent", "failed", "suppressed", "unknown", "waiting", "held_out")
+        counts = ("newly_sent", "removed", "sent", "failed", "suppressed", "unknown", "waiting", "held_out")
         show_table(
             ("channel", "selected for", *(count.replace("_", " ") for count in counts)),
             [

@@ -82,6 +82,25 @@ def normalised(contact_code: str, delivered: str | None, *, region: str | None) 
     return " ".join(text.split())
 
 
+def masked(contact_value: str) -> str:
+    """Returns so much of a contact that a person sees of what kind it is, and can reach nobody.
+
+    Args:
+        contact_value: The contact as `normalised` gives it.
+
+    Returns:
+        Of a phone the first two digits and the last two, of an e-mail the first letters of mailbox and domain and the
+        last part of the domain, of anything else its length.
+    """
+    if re.fullmatch(r"\+[0-9]{6,15}", contact_value):
+        return f"{contact_value[:3]}…{contact_value[-2:]}"
+    local_part, _, domain = contact_value.partition("@")
+    if _LOCAL_PART.fullmatch(local_part) and _DOMAIN.fullmatch(domain):
+        first = local_part[0] if len(local_part) > 1 else ""
+        return f"{first}…@{domain[0]}….{domain.rpartition('.')[2]}"
+    return f"… ({len(contact_value)} characters)"
+
+
 @lru_cache(maxsize=64)
 def region_of_time_zone(time_zone: str) -> str | None:
     """Returns the country of a time zone, for phone numbers that are written without a country code.

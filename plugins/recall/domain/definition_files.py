@@ -200,15 +200,29 @@ def choice(name: str, codes: Sequence[str], *, is_required: bool = True, databas
     return Column(name, parse, f"one of {', '.join(codes)}", is_required=is_required, database_name=database_name)
 
 
-def whole(name: str, *, least: int, is_required: bool = True) -> Column:
-    """A column of whole numbers of at least `least`."""
+def whole(name: str, *, least: int, is_required: bool = True, default: int | None = None) -> Column:
+    """A column of whole numbers.
+
+    Args:
+        name: The column's name.
+        least: The least value allowed.
+        is_required: Whether a cell must not be empty.
+        default: The value of an empty cell or a column that is left out; makes both allowed.
+    """
 
     def parse(cell: str) -> Value:
         if not re.fullmatch(r"\d{1,9}", cell) or int(cell) < least:
             raise ValueError
         return int(cell)
 
-    return Column(name, parse, f"a whole number of at least {least}", is_required=is_required)
+    return Column(
+        name,
+        parse,
+        f"a whole number of at least {least}",
+        is_required=is_required and default is None,
+        default=default,
+        may_be_left_out=default is not None,
+    )
 
 
 def decimal(
@@ -569,6 +583,8 @@ DEFINITION_FILES = (
             decimal("reward_amount", least="0"),
             decimal("reward_cost_amount", least="0"),
             decimal("contact_cost_amount", least="0"),
+            whole("coupon_from_days", least=0, default=0),
+            may_be_left_out(whole("coupon_until_days", least=0, is_required=False)),
             day("valid_from"),
         ),
         key=("valid_from", "offer_code", "min_layer_score"),

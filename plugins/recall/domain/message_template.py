@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from recall.domain.campaign import did_you_mean
+from recall.domain.coupon import COUPON_TEXTS, SAMPLE_COUPON_CODE, Coupon
 
 SUBJECT_PREFIX = "Subject:"
 SAMPLE_VARIABLES: Mapping[str, str | int] = {
@@ -22,8 +25,10 @@ SAMPLE_VARIABLES: Mapping[str, str | int] = {
     "inactive_days": 45,
     "locale": "en",
     "unsubscribe_url": "https://shop.example/unsubscribe/1",
+    **Coupon(SAMPLE_COUPON_CODE, date(2026, 1, 1), date(2026, 1, 31), Decimal(3), Decimal(30)).texts(),
 }
-"""Everything that a template may name, with values to try it out. No contact and no name is among them."""
+"""Everything that a template may name, with values to try it out. No contact and no name is among them. What begins
+with `coupon_` is there only where the offer has a coupon."""
 
 
 class TemplateFault(ValueError):
@@ -55,11 +60,21 @@ class MessageTemplate:
     subject: str
     text: str
 
+    @property
+    def names_coupon(self) -> bool:
+        """Whether it says anything of a coupon, so that it can be rendered for offers with one only."""
+        return not _names_of(self).isdisjoint(COUPON_TEXTS)
+
+    @property
+    def names_coupon_code(self) -> bool:
+        """Whether it tells the coupon's code."""
+        return "coupon_code" in _names_of(self)
+
     def render(self, variables: Mapping[str, str | int]) -> RenderedMessage:
         """Fills in the variables.
 
         Args:
-            variables: A value for each name of SAMPLE_VARIABLES.
+            variables: A value for each name of SAMPLE_VARIABLES that the template uses.
 
         Returns:
             The message.
@@ -96,22 +111,27 @@ def parse_template(source: str, *, needs_subject: bool) -> MessageTemplate:
     template = _split(source)
     if needs_subject and not template.subject:
         raise TemplateFault(f"the first line must be `{SUBJECT_PREFIX} ...` and the second one empty")
-    environment = _environment()
-    for part in (template.subject, template.text):
-        try:
-            names = meta.find_undeclared_variables(environment.parse(part))
-        except TemplateError as error:
-            line = getattr(error, "lineno", None)
-            raise TemplateFault(f"not valid Jinja{f' (line {line})' if line else ''}: {error.message}") from error
-        for name in sorted(names):
-            if name not in SAMPLE_VARIABLES:
-                raise TemplateFault(f"{name}: no such variable; {did_you_mean(name, list(SAMPLE_VARIABLES))}")
+    for name in sorted(_names_of(template)):
+        if name not in SAMPLE_VARIABLES:
+            raise TemplateFault(f"{name}: no such variable; {did_you_mean(name, list(SAMPLE_VARIABLES))}")
     rendered = template.render(SAMPLE_VARIABLES)
     if not rendered.text.strip():
         raise TemplateFault("the text is empty")
     if needs_subject and not rendered.subject:
         raise TemplateFault("the subject is empty")
     return template
+
+
+def _names_of(template: MessageTemplate) -> set[str]:
+    environment = _environment()
+    names: set[str] = set()
+    for part in (template.subject, template.text):
+        try:
+            names |= meta.find_undeclared_variables(environment.parse(part))
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            raise TemplateFault(f"not valid Jinja{f' (line {line})' if line else ''}: {error.message}") from error
+    return names
 
 
 def _split(source: str) -> MessageTemplate:

@@ -23,6 +23,7 @@ def check_offers(rows: Mapping[str, Sequence[Row]]) -> list[Problem]:
     return [
         *_check_tiers(offers),
         *_check_ranks(offers),
+        *_check_coupon_days(offers),
         *_check_names("reason_offers.csv", rows["reason_offers"], "offer_code", offers),
         *_check_names("action_priors.csv", rows["action_priors"], "offer_code", offers),
         *_check_names("action_priors.csv", rows["action_priors"], "layer_code", rows["layers"]),
@@ -46,7 +47,7 @@ def _check_tiers(offers: Sequence[Row]) -> list[Problem]:
                     f"{_shown(before, name)}, as in row {before.number} of the same offer",
                     _shown(row, name),
                 )
-                for name in ("offer_name", "ladder_rank", "is_reward")
+                for name in ("offer_name", "ladder_rank", "is_reward", "coupon_from_days", "coupon_until_days")
                 if row.values[name] != before.values[name]
             ]
             problems += [
@@ -83,6 +84,22 @@ def _check_ranks(offers: Sequence[Row]) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _check_coupon_days(offers: Sequence[Row]) -> list[Problem]:
+    """A coupon does not end before it begins."""
+    return [
+        Problem(
+            "offers.csv",
+            row.number,
+            "coupon_until_days",
+            f"at least {_shown(row, 'coupon_from_days')}, the row's coupon_from_days",
+            _shown(row, "coupon_until_days"),
+        )
+        for row in offers
+        if row.values["coupon_until_days"] is not None
+        and _number(row, "coupon_until_days") < _number(row, "coupon_from_days")
+    ]
 
 
 def _check_names(file: str, rows: Sequence[Row], name: str, defined: Sequence[Row]) -> list[Problem]:

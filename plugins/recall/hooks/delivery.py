@@ -17,7 +17,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -38,19 +38,23 @@ from recall.channels.contract import (
     Message,
     MessageDelivery,
     Settings,
+    TakesBack,
     Traits,
 )
 from recall.channels.pacing import Pace
 from recall.channels.registry import open_delivery
 from recall.domain.channel import ChannelTerms
+from recall.domain.coupon import CouponKey
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home, current_home
 from recall.domain.message_template import MessageTemplate, RenderedMessage, TemplateFault, parse_template
+from recall.hooks.gates import AudienceSize, audience_sizes
 from recall.hooks.receipts import note_held_receipts
 from recall.warehouse import ledger
 from recall.warehouse.connection import connect
-from recall.warehouse.ledger import Claim, Composition
+from recall.warehouse.ledger import Claim, Composition, Removal, RemovalState
 from recall.warehouse.queries import query
+from recall.warehouse.secrets import secret
 
 LEASE = timedelta(seconds=60)
 FILE_LEASES = 5
@@ -100,6 +104,7 @@ class ExportSummary:
         waiting_count: Not settled: the run was stopped, or it is night where they live (reason quiet_hours).
         held_out_count: Entries that can never be sent.
         newly_sent_count: Sent by this run.
+        removed_count: Taken back out of the channel's audience by this run.
         resumes_at: When the first quiet hours of those who wait end, in UTC; None if nobody waits for that.
         reasons: Entries by reason, for all that were not sent.
         preview_path: Where a dry run wrote what it would deliver; None otherwise.
@@ -116,6 +121,7 @@ class ExportSummary:
     waiting_count: int = 0
     held_out_count: int = 0
     newly_sent_count: int = 0
+    removed_count: int = 0
     resumes_at: datetime | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
     preview_path: Path | None = None
@@ -130,6 +136,8 @@ class PlannedStep:
         step_number: Its step.
         channel: Channel code.
         add_count: Members that would be sent to.
+        retry_count: Of these, those that an earlier run could not send to, or may send to again.
+        drop_count: Entries that would be dropped, and receivers that would be taken back out of an audience.
         leave_count: Members whose key was used already, so that nothing would happen.
         held_out_count: Members that are held out.
         cost_amount: Messages to add times the channel's unit cost, in the workspace's currency.
@@ -141,12 +149,14 @@ class PlannedStep:
     campaign_id: str
     step_number: int
     channel: str
-    add_count: int
-    leave_count: int
-    held_out_count: int
-    cost_amount: Decimal
-    expected_cost_amount: Decimal
-    expected_profit_amount: Decimal | None
+    add_count: int = 0
+    retry_count: int = 0
+    leave_count: int = 0
+    held_out_count: int = 0
+    cost_amount: Decimal = Decimal(0)
+    expected_cost_amount: Decimal = Decimal(0)
+    expected_profit_amount: Decimal | None = None
+    drop_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,26 @@ class PlannedExclusion:
 
 
 @dataclass(frozen=True)
+class PlannedDrop:
+    """Who would be dropped of a campaign, step and channel.
+
+    Attributes:
+        campaign_id: The campaign.
+        step_number: Its step.
+        channel: Channel code.
+        reason_code: overtaken or left_audience for entries that wait, no_consent or no_longer_lapsed for receivers that
+            would be taken back out of an advertising audience.
+        drop_count: How many.
+    """
+
+    campaign_id: str
+    step_number: int
+    channel: str
+    reason_code: str
+    drop_count: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What an export of a day would do; nothing was sent for it.
 
@@ -175,17 +205,26 @@ class Plan:
         selected_date: The day that was selected for.
         steps: By campaign, step and channel.
         exclusions: By campaign, step and reason.
+        drops: By campaign, step, channel and reason.
+        sizes: By campaign and step, how many are written to and how many may be before a person is asked.
     """
 
     as_of_date: date
     selected_date: date
     steps: tuple[PlannedStep, ...]
     exclusions: tuple[PlannedExclusion, ...]
+    drops: tuple[PlannedDrop, ...]
+    sizes: tuple[AudienceSize, ...]
 
     @property
     def add_count(self) -> int:
         """Messages that would be sent."""
         return sum(step.add_count for step in self.steps)
+
+    @property
+    def drop_count(self) -> int:
+        """Entries that would be dropped, and receivers that would be taken back."""
+        return sum(drop.drop_count for drop in self.drops)
 
     @property
     def leave_count(self) -> int:
@@ -223,9 +262,10 @@ def register_members(as_of_date: date) -> None:
         GateBlocked: That audience is not served, did not get through its gate, or contradicts the ledger.
     """
     selected_date = ledger.selected_date_of(as_of_date)
+    coupon_key = CouponKey(secret(current_home(), "keys", "coupon").encode())
     with connect("exporter") as connection:
         ledger.require_complete_build(connection, as_of_date)
-        ledger.register_audience(connection, selected_date)
+        ledger.register_audience(connection, selected_date, coupon_key)
         connection.execute(query("overtake_waiting_entries"), {"selected_date": selected_date})
 
 
@@ -270,7 +310,7 @@ def resumable_exports(*, now: datetime | None = None) -> list[Resumption]:
 
 
 def plan(as_of_date: date) -> Plan:
-    """Says what an export would add, leave alone and cost, and whom the audience left out; touches nothing.
+    """Says what an export would add, drop, leave alone and cost, and whom the audience left out; touches nothing.
 
     Args:
         as_of_date: The day whose audience is served.
@@ -286,7 +326,19 @@ def plan(as_of_date: date) -> Plan:
             steps = cursor.execute(query("plan_members"), parameters).fetchall()
         with connection.cursor(row_factory=class_row(PlannedExclusion)) as cursor:
             exclusions = cursor.execute(query("plan_exclusions"), parameters).fetchall()
-    return Plan(as_of_date, selected_date, tuple(steps), tuple(exclusions))
+        with connection.cursor(row_factory=class_row(PlannedDrop)) as cursor:
+            drops = cursor.execute(query("plan_drops"), parameters).fetchall()
+    return Plan(as_of_date, selected_date, _with_drops(steps, drops), tuple(exclusions), tuple(drops), audience_sizes())
+
+
+def _with_drops(steps: Sequence[PlannedStep], drops: Sequence[PlannedDrop]) -> tuple[PlannedStep, ...]:
+    """Counts the drops beside the members of each step; one without members stands there for its drops."""
+    by_key = {(one.campaign_id, one.step_number, one.channel): one for one in steps}
+    for drop in drops:
+        key = drop.campaign_id, drop.step_number, drop.channel
+        step = by_key.get(key, PlannedStep(*key))
+        by_key[key] = replace(step, drop_count=step.drop_count + drop.drop_count)
+    return tuple(by_key[key] for key in sorted(by_key))
 
 
 def export_channel(
@@ -401,6 +453,7 @@ class _Worker:
         monotonic: The clock of the rate and of freshness, in seconds.
         observer: Is told how far the delivery has come.
         newly_sent_count: Messages that this worker saw accepted.
+        removed_count: Receivers that this worker saw taken back.
     """
 
     connection: psycopg.Connection
@@ -415,6 +468,7 @@ class _Worker:
     monotonic: Callable[[], float]
     observer: Observer
     newly_sent_count: int = 0
+    removed_count: int = 0
     _in_a_row: tuple[str, int] = ("", 0)
     _calls_at_once: int = 1
     _claims_at_once: int = CLAIMED_AT_ONCE
@@ -430,6 +484,8 @@ class _Worker:
             with delivery:
                 # Whoever said no to the peer meanwhile must not be claimed any more.
                 note_held_receipts(self.connection, self.channel, delivery)
+                # Before anybody is added: a second lapse may bring back whom an earlier one takes away.
+                self._take_back(delivery)
                 waited = timedelta()
                 passes = 0
                 while True:
@@ -477,6 +533,7 @@ class _Worker:
             waiting_count=states.get("waiting", 0) + states.get("claimed", 0),
             held_out_count=held_out_count,
             newly_sent_count=self.newly_sent_count,
+            removed_count=self.removed_count,
             resumes_at=ledger.resumes_at(self.connection, self.selected_date, self.channel),
             reasons=reasons,
         )
@@ -920,6 +977,48 @@ class _Worker:
                 self._settle(held, "failed", reason_code=reason, is_retryable=True)
                 ledger.settle_batch(self.connection, batch_id, "failed")
 
+    def _take_back(self, delivery: Delivery) -> None:
+        """Takes those back out of the channel's audience who said no or are no longer lapsed, as far as we added them.
+
+        Taking back twice is the same as once, so that nothing has to be claimed: what was put off, or left unclear, is
+        asked for again by the next run.
+        """
+        started_at = self._database_time()
+        while True:
+            self._wait()
+            self._refuse_if_stopped()
+            due = ledger.list_removals(
+                self.connection,
+                self.selected_date,
+                self.channel,
+                row_limit=self._call_size(delivery),
+                tried_before=started_at,
+            )
+            if not due:
+                return
+            messages = {one.send_id: _bare_message(one) for one in ledger.compose(self.connection, due)}
+            # Nobody can name to the peer whose contact point is gone.
+            states: dict[Removal, tuple[RemovalState, str]] = dict.fromkeys(due, ("refused", "unreachable"))
+            if messages:
+                self.pace.take(len(messages))
+                answers = dict(zip(messages, self._removed(delivery, list(messages.values())), strict=True))
+                states |= {one: _removal_state(answers[one.send_id]) for one in due if one.send_id in answers}
+                self.pace.pause(max(answer.wait_seconds for answer in answers.values()))
+            with self.connection.transaction():
+                ledger.note_removals(self.connection, self.channel, states)
+            self.removed_count += sum(state == "done" for state, _ in states.values())
+
+    def _removed(self, delivery: Delivery, messages: Sequence[Message]) -> Sequence[Answer]:
+        if isinstance(delivery, TakesBack):
+            return delivery.take_back(messages)
+        if delivery.kind == "files":
+            # A list says by its name that those on it are to go.
+            keys = "\n".join(one.idempotency_key for one in messages)
+            digest = hashlib.sha256(keys.encode()).hexdigest()
+            name = f"{self.channel}-removals-{self.selected_date:%Y%m%d}-{digest[:12]}"
+            return [delivery.deliver(Batch(name, self.channel, messages))] * len(messages)
+        return [Answer("refused", "cannot_take_back")] * len(messages)
+
     def _give_up(self, delivery: Delivery, error: ChannelUnavailable) -> None:
         """Notes of everybody who still waits that the channel could not be used; the next run takes them up."""
         started_at = self._database_time()
@@ -979,26 +1078,57 @@ def _calls(compositions: Sequence[Composition], size: int) -> Iterator[list[Comp
             yield same[start : start + size]
 
 
+def rendered(composition: Composition, unsubscribe_url: str) -> RenderedMessage | None:
+    """Returns what a member is told; None where the arm has no copy.
+
+    Args:
+        composition: What the message is made of.
+        unsubscribe_url: Where the receiver says no.
+
+    Raises:
+        TemplateFault: The copy fails, or it names a code and there is no coupon: it must not be sent like that.
+    """
+    if composition.template_source is None:
+        return None
+    coupon = composition.coupon
+    return _template(composition.template_source).render(
+        {
+            "campaign_id": composition.campaign_id,
+            "step_number": composition.step_number,
+            "arm_code": composition.arm_code,
+            "variant_code": composition.variant_code,
+            "offer_code": composition.offer_code,
+            "line_name": composition.line_name,
+            "inactive_days": composition.inactive_days,
+            "locale": composition.locale,
+            "unsubscribe_url": unsubscribe_url,
+            **(coupon.texts() if coupon else {}),
+        }
+    )
+
+
 def _message(composition: Composition, delivery: Delivery) -> Message:
-    content: RenderedMessage | None = None
-    if composition.template_source is not None:
-        content = _template(composition.template_source).render(
-            {
-                "campaign_id": composition.campaign_id,
-                "step_number": composition.step_number,
-                "arm_code": composition.arm_code,
-                "variant_code": composition.variant_code,
-                "offer_code": composition.offer_code,
-                "line_name": composition.line_name,
-                "inactive_days": composition.inactive_days,
-                "locale": composition.locale,
-                "unsubscribe_url": delivery.unsubscribe_url(composition.idempotency_key),
-            }
-        )
     return Message(
         idempotency_key=composition.idempotency_key,
         contact_value=composition.contact_value,
-        content=content,
+        content=rendered(composition, delivery.unsubscribe_url(composition.idempotency_key)),
+        campaign_id=composition.campaign_id,
+        step_number=composition.step_number,
+        arm_code=composition.arm_code,
+        variant_code=composition.variant_code,
+        offer_code=composition.offer_code,
+        locale=composition.locale,
+        selected_date=composition.selected_date,
+        coupon=composition.coupon,
+    )
+
+
+def _bare_message(composition: Composition) -> Message:
+    """Names a message that was delivered, without what it said."""
+    return Message(
+        idempotency_key=composition.idempotency_key,
+        contact_value=composition.contact_value,
+        content=None,
         campaign_id=composition.campaign_id,
         step_number=composition.step_number,
         arm_code=composition.arm_code,
@@ -1007,6 +1137,12 @@ def _message(composition: Composition, delivery: Delivery) -> Message:
         locale=composition.locale,
         selected_date=composition.selected_date,
     )
+
+
+def _removal_state(answer: Answer) -> tuple[RemovalState, str]:
+    if answer.verdict == "accepted":
+        return "done", ""
+    return ("refused" if answer.verdict == "refused" else "waiting"), answer.reason_code or answer.verdict
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from psycopg.rows import class_row
+
 from recall.domain.errors import GateBlocked, RecallError
 from recall.domain.home import PROJECT_ROOT, Home
 from recall.warehouse.connection import connect, dsn
@@ -107,6 +109,29 @@ class GateResult:
         return tuple(check for check in self.checks if check.status in ("failed", "crashed"))
 
 
+@dataclass(frozen=True)
+class AudienceSize:
+    """How many a step and its night write to, and how many they may before a person is asked.
+
+    Attributes:
+        campaign_id: The campaign.
+        step_number: Its step.
+        member_count: Members of the step, without those held out.
+        usual_count: What it usually has; None while too few nights were built.
+        largest_step_count: What it may have at most; None while nobody knows what is usual.
+        night_count: Members of all steps.
+        largest_night_count: What they may be at most; None without rules.
+    """
+
+    campaign_id: str
+    step_number: int
+    member_count: int
+    usual_count: float | None
+    largest_step_count: float | None
+    night_count: int
+    largest_night_count: float | None
+
+
 class PersonNeeded(GateBlocked):
     """Nothing is broken, but what was found is unusual: a person may allow it with `approve`."""
 
@@ -153,6 +178,24 @@ def run_gate(
     if result.closed_by:
         raise _blocked(result)
     return result
+
+
+def audience_sizes(*, home: Home | None = None) -> tuple[AudienceSize, ...]:
+    """Returns what the suite `audience_sizes` looks at, for the night that was built last.
+
+    Args:
+        home: The home folder; default the current one.
+    """
+    statement = (SUITES_DIR / "audiences" / "audience_sizes.sql").read_bytes()
+    with (
+        connect(CHECKING_ROLE, home=home) as connection,
+        connection.cursor(row_factory=class_row(AudienceSize)) as cursor,
+    ):
+        cursor.execute(
+            b"select campaign_id, step_number, member_count, usual_count, largest_step_count, night_count,"
+            b" largest_night_count from (" + statement + b"\n) as sizes order by campaign_id, step_number"
+        )
+        return tuple(cursor.fetchall())
 
 
 def approve(door: Door, as_of_date: date, approved_by: str, *, home: Home | None = None) -> None:

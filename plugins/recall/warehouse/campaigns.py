@@ -25,7 +25,7 @@ from recall.domain.campaign import (
 )
 from recall.domain.definition_files import REASONS
 from recall.domain.errors import GateBlocked
-from recall.domain.message_template import TemplateFault, parse_template
+from recall.domain.message_template import MessageTemplate, TemplateFault, parse_template
 from recall.domain.workspace import Workspace
 from recall.warehouse.connection import connect
 
@@ -72,12 +72,12 @@ class FrozenCampaign:
 
 @dataclass(frozen=True)
 class _Catalogue:
-    """What campaigns may refer to, as far as definitions were loaded."""
+    """What campaigns may refer to, as far as definitions were loaded; of offers whether they have a coupon."""
 
     lines: Sequence[str]
     layers: Sequence[str]
     personas: Sequence[str]
-    offers: Sequence[str]
+    offers: Mapping[str, bool]
     channels: Mapping[str, _ChannelRow]
 
 
@@ -144,11 +144,15 @@ def _catalogue(connection: psycopg.Connection) -> _Catalogue:
         "select distinct on (channel) channel, delivery_code, contact_code, may_carry_marketing"
         " from definitions.channels order by channel, valid_from desc"
     )
+    offers = connection.execute(
+        "select distinct on (offer_code) offer_code, coupon_until_days is not null"
+        " from definitions.offers order by offer_code, valid_from desc"
+    )
     return _Catalogue(
         lines=column("select distinct line_id from definitions.business_lines order by 1"),
         layers=column("select distinct layer_code from definitions.layers order by 1"),
         personas=column("select distinct persona_code from definitions.persona_rules order by 1"),
-        offers=column("select distinct offer_code from definitions.offers order by 1"),
+        offers={str(row[0]): bool(row[1]) for row in offers},
         channels={str(row[0]): _ChannelRow(str(row[1]), row[2], bool(row[3])) for row in channels},
     )
 
@@ -206,7 +210,7 @@ def _check_references(file: str, text: str, campaign: Campaign, catalogue: _Cata
             report(treatment.places[field], message)
         # An arm with persons stays in the file, though its offer may be gone.
         if treatment.offer_code not in catalogue.offers and treatment.arm_code not in retired:
-            near = did_you_mean(treatment.offer_code, catalogue.offers)
+            near = did_you_mean(treatment.offer_code, list(catalogue.offers))
             message = f"{treatment.offer_code}: not in definitions/offers.csv; {near}"
             report(treatment.places["offer_code"], message)
     # Choices share what their arm says, and its fault is one.
@@ -247,7 +251,8 @@ def _read_templates(
             else:
                 try:
                     source = path.read_text(encoding="utf-8-sig")
-                    parse_template(source, needs_subject=_has_subject(treatment, catalogue))
+                    template = parse_template(source, needs_subject=_has_subject(treatment, catalogue))
+                    _check_coupon(template, treatment, catalogue)
                 except UnicodeDecodeError:
                     message = f"{relative}: expected text in UTF-8"
                 except TemplateFault as fault:
@@ -259,6 +264,23 @@ def _read_templates(
             problems.append(CampaignProblem(file, locate(text, place), _dotted(place), message))
     # Choices share the templates of their arm, and their fault is one.
     return templates, list(dict.fromkeys(problems))
+
+
+def _check_coupon(template: MessageTemplate, treatment: Treatment, catalogue: _Catalogue) -> None:
+    """Makes sure that a copy tells the code of a coupon if, and only if, there is one.
+
+    Raises:
+        TemplateFault: It does not.
+    """
+    has_coupon = catalogue.offers.get(treatment.offer_code)
+    if has_coupon is False and template.names_coupon:
+        raise TemplateFault(
+            f"speaks of a coupon, but offer {treatment.offer_code} has none (coupon_until_days in"
+            " definitions/offers.csv)"
+        )
+    # Whoever gets a file, or issues coupons itself, is told the code beside the copy.
+    if has_coupon and _has_subject(treatment, catalogue) and not template.names_coupon_code:
+        raise TemplateFault(f"does not tell coupon_code, though offer {treatment.offer_code} has a coupon")
 
 
 def _has_subject(treatment: Treatment, catalogue: _Catalogue) -> bool:

@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
 
 from recall.domain.channel import ChannelTerms
+from recall.domain.coupon import SAMPLE_COUPON_CODE, Coupon, CouponKey
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.warehouse.queries import query
 
 State = Literal["sent", "failed", "suppressed", "unknown"]
+
+RemovalState = Literal["done", "refused", "waiting"]
+
+DRAWS_OF_A_CODE = 10
+"""Of a million coupons one in a hundred thousand nights draws a code twice that is another's: ten times is never."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,11 @@ class Composition:
         locale: Language of the copy.
         template_source: The frozen template; None where the arm has none.
         time_zone: Zone of the user as delivered; None if unknown, and in a preview.
+        coupon_code: Code of the coupon; None where the offer has none. Like the four that follow.
+        coupon_from_date: First business date on which it can be redeemed.
+        coupon_until_date: Last business date on which it can be redeemed.
+        coupon_reward_amount: What it takes off an order, in the workspace's currency.
+        coupon_threshold_amount: What the order must be worth at least; None for any order.
     """
 
     send_id: int
@@ -77,10 +89,46 @@ class Composition:
     locale: str
     template_source: str | None
     time_zone: str | None
+    coupon_code: str | None = None
+    coupon_from_date: date | None = None
+    coupon_until_date: date | None = None
+    coupon_reward_amount: Decimal | None = None
+    coupon_threshold_amount: Decimal | None = None
 
     def __repr__(self) -> str:
         """Names the send only."""
         return f"Composition(send_id={self.send_id})"
+
+    @property
+    def coupon(self) -> Coupon | None:
+        """The coupon that the message carries."""
+        if (
+            self.coupon_code is None
+            or self.coupon_from_date is None
+            or self.coupon_until_date is None
+            or self.coupon_reward_amount is None
+        ):
+            return None
+        return Coupon(
+            self.coupon_code,
+            self.coupon_from_date,
+            self.coupon_until_date,
+            self.coupon_reward_amount,
+            self.coupon_threshold_amount,
+        )
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A send whose receiver is to be taken back out of an advertising audience.
+
+    Attributes:
+        send_id: The send.
+        reason_code: no_consent or no_longer_lapsed.
+    """
+
+    send_id: int
+    reason_code: str
 
 
 @dataclass(frozen=True)
@@ -133,12 +181,15 @@ def require_complete_build(connection: psycopg.Connection, as_of_date: date) -> 
         )
 
 
-def register_audience(connection: psycopg.Connection, selected_date: date) -> None:
-    """Stores persons, holdouts, assignments and entries of a day's audience; again changes nothing that has happened.
+def register_audience(connection: psycopg.Connection, selected_date: date, coupon_key: CouponKey) -> None:
+    """Stores persons, holdouts, assignments, entries and coupons of a day's audience.
+
+    Done again it changes nothing that has happened, and no code.
 
     Args:
         connection: As exporter.
         selected_date: The day that the audience was selected for.
+        coupon_key: What the codes of new coupons are drawn with.
 
     Raises:
         GateBlocked: The audience contradicts an assignment stored since it was built.
@@ -159,6 +210,19 @@ def register_audience(connection: psycopg.Connection, selected_date: date) -> No
         )
     connection.execute(query("store_entries"), parameters)
     connection.execute(query("suppress_absent_entries"), parameters)
+    _issue_coupons(connection, selected_date, coupon_key)
+
+
+def _issue_coupons(connection: psycopg.Connection, selected_date: date, key: CouponKey) -> None:
+    """Gives a code to every member whose offer has a coupon, in one statement for all of them."""
+    parameters: dict[str, Any] = {"selected_date": selected_date}
+    connection.execute(query("prolong_coupons"), parameters)
+    parameters |= key.paddings()
+    for draw_number in range(DRAWS_OF_A_CODE):
+        row = connection.execute(query("store_coupons"), parameters | {"draw_number": draw_number}).fetchone()
+        if row is None or not row[0]:
+            return
+    raise RecallError(f"{DRAWS_OF_A_CODE} draws gave no free code for some coupons of {selected_date}")
 
 
 def is_stopped(connection: psycopg.Connection, channel: str) -> bool:
@@ -576,28 +640,83 @@ def business_time_zone(connection: psycopg.Connection) -> str:
     return str(row[0])
 
 
-def compose(connection: psycopg.Connection, claims: Sequence[Claim]) -> list[Composition]:
-    """Returns what claimed messages are made of, in the order of their keys.
-
-    Args:
-        connection: As exporter.
-        claims: What this worker claimed.
-    """
-    with connection.cursor(row_factory=class_row(Composition)) as cursor:
-        return cursor.execute(query("compose_messages"), {"send_ids": [one.send_id for one in claims]}).fetchall()
-
-
-def preview(connection: psycopg.Connection, selected_date: date, channel: str) -> list[Composition]:
-    """Returns what an export would deliver, in the order of keys; touches nothing.
+def list_removals(
+    connection: psycopg.Connection, selected_date: date, channel: str, *, row_limit: int, tried_before: Any
+) -> list[Removal]:
+    """Returns whom to take back out of a channel's audience: whoever said no, and whoever is no longer lapsed.
 
     Args:
         connection: As exporter.
         selected_date: The day that was selected for.
         channel: Channel code.
+        row_limit: Sends at most.
+        tried_before: Instant of the database's clock: what was put off after it is left to a later run.
+    """
+    with connection.cursor(row_factory=class_row(Removal)) as cursor:
+        return cursor.execute(
+            query("list_removals"),
+            {
+                "selected_date": selected_date,
+                "channel": channel,
+                "row_limit": row_limit,
+                "run_started_at": tried_before,
+            },
+        ).fetchall()
+
+
+def note_removals(
+    connection: psycopg.Connection, channel: str, answers: Mapping[Removal, tuple[RemovalState, str]]
+) -> None:
+    """Writes down what became of taking people back.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        answers: State and what the peer said, empty if done.
+    """
+    connection.execute(
+        query("note_removals"),
+        {
+            "channel": channel,
+            "send_ids": [one.send_id for one in answers],
+            "reason_codes": [one.reason_code for one in answers],
+            "states": [state for state, _ in answers.values()],
+            "answer_codes": [code for _, code in answers.values()],
+        },
+    )
+
+
+def compose(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -> list[Composition]:
+    """Returns what messages are made of, in the order of their keys.
+
+    Args:
+        connection: As exporter.
+        claims: What this worker claimed, or is to take back.
+    """
+    with connection.cursor(row_factory=class_row(Composition)) as cursor:
+        return cursor.execute(query("compose_messages"), {"send_ids": [one.send_id for one in claims]}).fetchall()
+
+
+def preview(
+    connection: psycopg.Connection, selected_date: date, channel: str, *, row_limit: int | None = None
+) -> list[Composition]:
+    """Returns what an export would deliver, in the order of keys, with a sample of a coupon's code; touches nothing.
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+        row_limit: The first so many; None for all.
     """
     with connection.cursor(row_factory=class_row(Composition)) as cursor:
         return cursor.execute(
-            query("preview_messages"), {"selected_date": selected_date, "channel": channel}
+            query("preview_messages"),
+            {
+                "selected_date": selected_date,
+                "channel": channel,
+                "row_limit": row_limit,
+                "sample_code": SAMPLE_COUPON_CODE,
+            },
         ).fetchall()
 
 

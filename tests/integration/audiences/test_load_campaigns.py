@@ -72,13 +72,29 @@ def faults_of(workspace: Workspace) -> list[str]:
             "campaigns/welcome_back.yml, line 11, arms.1.templates.en: ../workspace.yml: leads out of the campaigns"
             " folder",
         ),
+        (
+            ("en: warm.en.txt, zh: warm.zh.txt", "en: voucher.txt"),
+            "campaigns/welcome_back.yml, line 11, arms.1.templates.en: voucher.txt: speaks of a coupon, but offer"
+            " content has none (coupon_until_days in definitions/offers.csv)",
+        ),
+        (
+            (
+                "offer_code: content\n    variant_code: warm\n    templates: {en: warm.en.txt, zh: warm.zh.txt}",
+                "offer_code: coupon\n    variant_code: warm\n    templates: {en: warm.en.txt}",
+            ),
+            "campaigns/welcome_back.yml, line 11, arms.1.templates.en: warm.en.txt: does not tell coupon_code, though"
+            " offer coupon has a coupon",
+        ),
     ],
 )
 def test_campaign_that_does_not_fit_the_definitions_names_line_field_and_cure(
     warehouse: Any, workspace_factory: Any, change: tuple[str, str], fault: str
 ) -> None:
     assert change[0] in CAMPAIGN
-    workspace = workspace_factory({**FILES, "campaigns/welcome_back.yml": CAMPAIGN.replace(*change)})
+    voucher = "Subject: for you\n\n{{ coupon_reward_amount }} off\n"
+    workspace = workspace_factory(
+        {**FILES, "campaigns/welcome_back.yml": CAMPAIGN.replace(*change), "campaigns/voucher.txt": voucher}
+    )
     load_definitions(workspace)
 
     (found,) = faults_of(workspace)
@@ -156,7 +172,7 @@ def world(warehouse: Any, workspace_factory: Any) -> SendingWorld:
     ("change", "fault"),
     [
         (("arm_code: mail", "arm_code: letter"), "arms: mail is missing, but persons were drawn into it"),
-        (("offer_code: content", "offer_code: coupon"), "persons were drawn into mail as email, content, warm"),
+        (("offer_code: content", "offer_code: event_access"), "persons were drawn into mail as email, content, warm"),
     ],
 )
 def test_edit_that_would_change_the_treatment_of_persons_is_refused(

@@ -133,7 +133,7 @@ FILES = {
     "campaigns/regardless.yml": REGARDLESS,
     "campaigns/texts.yml": TEXTS,
     "campaigns/second_order.yml": SECOND_ORDER,
-    "campaigns/copy.txt": "Subject: hello\n\nCome back. {{ unsubscribe_url }}\n",
+    "campaigns/copy.txt": "Subject: hello\n\nCome back with {{ coupon_code }}. {{ unsubscribe_url }}\n",
     "landing/orders/orders.csv": ORDERS,
     "landing/redemptions/redemptions.csv": REDEMPTIONS,
     "landing/contacts/contacts.csv": CONTACTS,

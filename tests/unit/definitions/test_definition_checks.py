@@ -357,3 +357,51 @@ def test_a_customer_cannot_decline_after_the_lapse_nor_be_mature_at_once(tmp_pat
         "definitions/lifecycle_rules.csv, row 2, column mature_order_days: expected a whole number of at least 2,"
         " found '1'",
     ]
+
+
+OFFERS = (
+    "offer_code,offer_name,ladder_rank,is_reward,min_layer_score,threshold_amount,reward_amount,reward_cost_amount,"
+    "contact_cost_amount,coupon_from_days,coupon_until_days,valid_from\n"
+)
+NO_REASON = "reason_code,offer_code,valid_from\n"
+COUPON_PRIOR = "offer_code,channel,layer_code,prior_lift,valid_from\ncoupon,email,,0.01,1970-01-01\n"
+
+
+def test_coupon_that_ends_before_it_begins_is_named(tmp_path: Path) -> None:
+    (found,) = faults(
+        tmp_path,
+        offers=OFFERS + "coupon,Coupon,1,true,0,,2,1,0,5,4,1970-01-01\n",
+        reason_offers=NO_REASON,
+        action_priors=COUPON_PRIOR,
+    )
+    assert found == (
+        "definitions/offers.csv, row 2, column coupon_until_days: expected at least 5, the row's coupon_from_days,"
+        " found 4"
+    )
+
+
+def test_coupon_of_other_days_for_another_layer_is_named(tmp_path: Path) -> None:
+    (found,) = faults(
+        tmp_path,
+        offers=OFFERS
+        + "coupon,Coupon,1,true,0,,2,1,0,,30,1970-01-01\n"
+        + "coupon,Coupon,1,true,0.5,,3,1,0,,14,1970-01-01\n",
+        reason_offers=NO_REASON,
+        action_priors=COUPON_PRIOR,
+    )
+    assert found == (
+        "definitions/offers.csv, row 3, column coupon_until_days: expected 30, as in row 2 of the same offer, found 14"
+    )
+
+
+def test_offers_file_without_the_columns_of_coupons_has_none(tmp_path: Path) -> None:
+    header = OFFERS.replace("coupon_from_days,coupon_until_days,", "")
+    assert (
+        faults(
+            tmp_path,
+            offers=header + "coupon,Coupon,1,true,0,,2,1,0,1970-01-01\n",
+            reason_offers=NO_REASON,
+            action_priors=COUPON_PRIOR,
+        )
+        == []
+    )

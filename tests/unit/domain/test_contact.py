@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from recall.domain.contact import ContactKey, normalised, region_of_time_zone
+from recall.domain.contact import ContactKey, masked, normalised, region_of_time_zone
 
 KEY = ContactKey(b"a key of more than sixteen letters")
 
@@ -72,3 +72,18 @@ def test_hash_depends_on_kind_and_key() -> None:
 )
 def test_region_of_a_time_zone_is_its_country(zone: str, region: str | None) -> None:
     assert region_of_time_zone(zone) == region
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("+8613912345678", "+86…78"),
+        ("ann.li@example.com", "a…@e….com"),
+        ("1@example.com", "…@e….com"),
+        ("oR5Gjjl_eiZoUpGozMo7dbBJ362A", "… (28 characters)"),
+        ("Main Street 1, Berlin", "… (21 characters)"),
+        ("c/o ann@home, Main Street 1", "… (27 characters)"),
+    ],
+)
+def test_masked_contact_shows_its_kind_and_reaches_nobody(contact: str, shown: str) -> None:
+    assert masked(contact) == shown

@@ -45,3 +45,26 @@ def test_fault_of_a_render_does_not_quote_the_value() -> None:
         template.render({**SAMPLE_VARIABLES, "inactive_days": 0, "offer_code": "secret_offer"})
 
     assert "secret_offer" not in str(caught.value)
+
+
+def test_template_that_names_a_coupon_is_not_rendered_without_one() -> None:
+    template = parse_template("Your code: {{ coupon_code }}", needs_subject=False)
+    without = {name: value for name, value in SAMPLE_VARIABLES.items() if not name.startswith("coupon_")}
+
+    assert template.render(SAMPLE_VARIABLES).text == "Your code: SAMPLE-CODE"
+    with pytest.raises(TemplateFault, match="UndefinedError"):
+        template.render(without)
+
+
+@pytest.mark.parametrize(
+    ("source", "names_coupon", "names_code"),
+    [
+        ("Come back", False, False),
+        ("Subject: {{ coupon_reward_amount }} off\n\nCome back", True, False),
+        ("{% if inactive_days > 9 %}{{ coupon_code }}{% endif %}", True, True),
+    ],
+)
+def test_template_knows_whether_it_speaks_of_a_coupon(source: str, names_coupon: bool, names_code: bool) -> None:
+    template = parse_template(source, needs_subject=False)
+
+    assert (template.names_coupon, template.names_coupon_code) == (names_coupon, names_code)

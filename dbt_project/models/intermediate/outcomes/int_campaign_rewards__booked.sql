@@ -10,8 +10,7 @@ redemptions as (
         user_id,
         order_id,
         reward_amount
-    from {{ ref('stg_landing__redemptions') }}
-    where campaign_id is not null
+    from {{ ref('int_redemptions__credited') }}
 
 ),
 

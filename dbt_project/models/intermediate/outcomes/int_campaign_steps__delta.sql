@@ -100,8 +100,7 @@ redeemers as (
     select
         campaign_id,
         user_id
-    from {{ ref('stg_landing__redemptions') }}
-    where campaign_id is not null
+    from {{ ref('int_redemptions__credited') }}
     group by
         campaign_id,
         user_id

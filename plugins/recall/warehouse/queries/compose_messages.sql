@@ -15,7 +15,12 @@ select
     coalesce(lines.line_name, entries.line_id) as line_name,
     coalesce(templates.locale, campaigns.default_locale) as locale,
     templates.template_source,
-    dim_users.time_zone
+    dim_users.time_zone,
+    coupons.coupon_code,
+    coupons.valid_from_date as coupon_from_date,
+    coupons.valid_until_date as coupon_until_date,
+    coupons.reward_amount as coupon_reward_amount,
+    coupons.threshold_amount as coupon_threshold_amount
 from ledger.sends as sends
 inner join ledger.entries as entries on sends.audience_id = entries.audience_id
 inner join definitions.campaigns as campaigns
@@ -24,6 +29,12 @@ inner join pii.contact_points as points on sends.contact_id = points.contact_id
 left join marts.dim_lines as lines on entries.line_id = lines.line_id
 left join raw.users as users on entries.user_id = users.user_id
 left join marts.dim_users as dim_users on entries.user_id = dim_users.user_id
+left join ledger.coupons as coupons
+    on
+        entries.campaign_id = coupons.campaign_id
+        and entries.person_id = coupons.person_id
+        and entries.last_key_date = coupons.last_key_date
+        and entries.offer_code = coupons.offer_code
 left join lateral (
     select copies.locale, copies.template_source
     from definitions.campaign_choices as choices

@@ -1,4 +1,5 @@
--- Channels that somebody is to be sent through on a day, and those where an earlier delivery is not settled.
+-- Channels that somebody is to be sent through on a day, those where an earlier delivery is not settled, and those out of
+-- whose audience somebody is to be taken back.
 select members.channel
 from audiences.aud_recall_members as members
 where
@@ -24,4 +25,9 @@ select batches.channel
 from ledger.batches as batches
 inner join ledger.sends as sends on batches.batch_id = sends.batch_id
 where batches.state = 'open' and sends.state = 'unknown'
+union
+select due.channel
+from audiences.int_removals__due as due
+left join ledger.removals as known on due.send_id = known.send_id
+where known.send_id is null or known.state = 'waiting'
 order by channel

@@ -3,19 +3,20 @@ select
     members.campaign_id,
     members.step_number,
     members.channel,
-    count(*) filter (where not held_out.is_held_out and used.send_id is null) as add_count,
-    count(*) filter (where not held_out.is_held_out and used.send_id is not null) as leave_count,
+    count(*) filter (where not held_out.is_held_out and coalesce(used.is_retryable, true)) as add_count,
+    count(*) filter (where not held_out.is_held_out and not coalesce(used.is_retryable, true)) as leave_count,
+    count(*) filter (where not held_out.is_held_out and used.is_retryable) as retry_count,
     count(*) filter (where held_out.is_held_out) as held_out_count,
     coalesce(
-        count(*) filter (where not held_out.is_held_out and used.send_id is null) * max(prices.unit_cost_amount), 0
+        count(*) filter (where not held_out.is_held_out and coalesce(used.is_retryable, true)) * max(prices.unit_cost_amount), 0
     ) as cost_amount,
     round(
         coalesce(
-            sum(members.expected_cost_amount) filter (where not held_out.is_held_out and used.send_id is null), 0
+            sum(members.expected_cost_amount) filter (where not held_out.is_held_out and coalesce(used.is_retryable, true)), 0
         ), 2
     ) as expected_cost_amount,
     round(
-        sum(members.expected_profit_amount) filter (where not held_out.is_held_out and used.send_id is null), 2
+        sum(members.expected_profit_amount) filter (where not held_out.is_held_out and coalesce(used.is_retryable, true)), 2
     ) as expected_profit_amount
 from audiences.aud_recall_members as members
 cross join lateral (select members.is_global_holdout or members.is_campaign_holdout as is_held_out) as held_out
@@ -26,7 +27,6 @@ left join ledger.sends as used
         and members.channel = used.channel
         and members.contact_id = used.contact_id
         and members.last_key_date = used.last_key_date
-        and not used.is_retryable
 left join lateral (
     select channels.unit_cost_amount
     from definitions.channels as channels

@@ -1,4 +1,5 @@
--- As compose_messages, for members that nothing was claimed of: what an export would deliver as of now.
+-- As compose_messages, for members that nothing was claimed of: what an export would deliver as of now. Codes of coupons
+-- are made when members are registered, and shown nowhere before.
 select
     0 as send_id,
     0 as fence,
@@ -29,13 +30,25 @@ select
     coalesce(lines.line_name, members.line_id) as line_name,
     coalesce(templates.locale, campaigns.default_locale) as locale,
     templates.template_source,
-    null as time_zone
+    null as time_zone,
+    case when terms.offer_code is not null then %(sample_code)s end as coupon_code,
+    members.selected_date + terms.from_days as coupon_from_date,
+    members.selected_date + terms.until_days as coupon_until_date,
+    terms.reward_amount as coupon_reward_amount,
+    terms.threshold_amount as coupon_threshold_amount
 from audiences.aud_recall_members as members
 inner join definitions.campaigns as campaigns
     on members.campaign_id = campaigns.campaign_id and members.campaign_version = campaigns.campaign_version
 inner join pii.contact_points as points on members.contact_id = points.contact_id
 left join marts.dim_lines as lines on members.line_id = lines.line_id
 left join raw.users as users on members.user_id = users.user_id
+left join marts.fct_recall_layers as layers
+    on
+        members.user_id = layers.user_id
+        and members.line_id = layers.line_id
+        and members.last_key_date = layers.last_key_date
+left join definitions.coupon_terms(%(selected_date)s - 1) as terms
+    on members.offer_code = terms.offer_code and coalesce(layers.layer_code, '') = terms.layer_code
 left join lateral (
     select copies.locale, copies.template_source
     from definitions.campaign_choices as choices
@@ -68,3 +81,4 @@ where
             and not sends.is_retryable
     )
 order by idempotency_key
+limit %(row_limit)s

@@ -1,0 +1,72 @@
+-- A coupon for each member of the day whose offer has one and who has none yet for this campaign, lapse and offer.
+-- Returns how many got none because the code drawn belongs to another coupon: they draw again, with the next number.
+with
+
+wanted as (
+    select distinct on (entries.campaign_id, entries.person_id, entries.last_key_date, entries.offer_code)
+        entries.campaign_id,
+        entries.person_id,
+        entries.last_key_date,
+        entries.offer_code,
+        entries.audience_id,
+        entries.user_id,
+        entries.line_id,
+        entries.selected_date,
+        terms.from_days,
+        terms.until_days,
+        terms.reward_amount,
+        terms.threshold_amount
+    from ledger.entries as entries
+    left join marts.fct_recall_layers as layers
+        on
+            entries.user_id = layers.user_id
+            and entries.line_id = layers.line_id
+            and entries.last_key_date = layers.last_key_date
+    inner join definitions.coupon_terms(%(selected_date)s - 1) as terms
+        on entries.offer_code = terms.offer_code and coalesce(layers.layer_code, '') = terms.layer_code
+    left join ledger.coupons as known
+        on
+            entries.campaign_id = known.campaign_id
+            and entries.person_id = known.person_id
+            and entries.last_key_date = known.last_key_date
+            and entries.offer_code = known.offer_code
+    where
+        entries.selected_date = %(selected_date)s
+        and not entries.is_held_out
+        and known.coupon_code is null
+    order by
+        entries.campaign_id asc, entries.person_id asc, entries.last_key_date asc, entries.offer_code asc,
+        entries.step_number asc
+),
+
+stored as (
+    insert into ledger.coupons (
+        coupon_code, campaign_id, person_id, last_key_date, offer_code, draw_number, audience_id, user_id, line_id,
+        issued_date, valid_from_date, valid_until_date, reward_amount, threshold_amount
+    )
+    select
+        ledger.coupon_code(
+            %(inner_key)s,
+            %(outer_key)s,
+            concat_ws('|', campaign_id, person_id, last_key_date, offer_code, %(draw_number)s::integer)
+        ),
+        campaign_id,
+        person_id,
+        last_key_date,
+        offer_code,
+        %(draw_number)s,
+        audience_id,
+        user_id,
+        line_id,
+        selected_date,
+        selected_date + from_days,
+        selected_date + until_days,
+        reward_amount,
+        threshold_amount
+    from wanted
+    order by campaign_id, person_id, last_key_date, offer_code
+    on conflict (coupon_code) do nothing
+    returning coupon_code
+)
+
+select (select count(*) from wanted) - (select count(*) from stored)
