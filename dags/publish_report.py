@@ -1,6 +1,7 @@
 """Writes the night's page.
 
-It shows layers, personas, audiences, sends, outcomes, gates and what was set aside.
+It shows, in English and Chinese, what campaigns achieved, audiences, sends, layers, the customers' life, gates and what
+was set aside.
 
 - **Starts** when `audiences_exported` is announced; by hand with `recall report --as-of D`.
 - **Reads** only what is served; it holds no contact and no personal value.

@@ -18,6 +18,7 @@ from recall.domain.errors import UsageError
 from recall.domain.home import current_home
 from recall.domain.workspace import load_workspace
 from recall.hooks import foreground
+from recall.report.texts import Language
 from recall.warehouse.connection import connect
 
 INTERRUPTED = 130
@@ -120,11 +121,16 @@ def receipts() -> None:
     show_receipts(run_chain(None, dag_ids=("collect_receipts",), conf={}))
 
 
-def report(as_of: AsOf = None) -> None:
-    """Write the report page for a day and print its path."""
+def report(
+    as_of: AsOf = None,
+    language: Annotated[
+        Language, typer.Option("--language", help="In which the page opens; it holds both, with a switch.")
+    ] = "en",
+) -> None:
+    """Write the report page for a day, in English and Chinese, and print its path."""
     from recall.report.page import write_report
 
-    path = write_report(as_of or served_day(), current_home())
+    path = write_report(as_of or served_day(), current_home(), language)
     output().print(str(path), soft_wrap=True)
 
 

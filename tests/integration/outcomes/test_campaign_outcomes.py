@@ -17,6 +17,7 @@ from recall.domain.workspace import load_workspace
 from recall.hooks import dbt
 from recall.hooks.night import complete_night, prepare_night
 from recall.ingest.load import load_landing
+from recall.report.page import QUERIES_DIR
 from recall.warehouse.definitions import load_definitions
 
 AS_OF = date(2026, 3, 10)
@@ -451,3 +452,58 @@ def test_relapse_curves_wait_for_the_limit_and_stand_beside_the_first_lifetime(o
         ("control", "none", 0, 10, 10, 3, 3, False),
         ("warm", "coupon", 0, 20, 20, 3, 3, False),
     ]
+
+
+def reported(connection: psycopg.Connection, name: str) -> list[dict[str, Any]]:
+    """What the report page reads about campaigns."""
+    return rows(connection, (QUERIES_DIR / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def test_report_ranks_all_campaigns_own_and_imported_and_shows_them_as_the_marts_do(
+    outcomes: psycopg.Connection,
+) -> None:
+    found = {row["campaign_id"]: row for row in reported(outcomes, "campaigns")}
+    assert [(name, row["kind_code"]) for name, row in found.items()] == [
+        ("all", "program"),
+        ("calls", "own"),
+        ("own", "own"),
+        ("exam", "imported"),
+        ("quiz", "imported"),
+        ("spring", "imported"),
+    ]
+    own = found["own"]
+    assert (own["first_date"], own["assigned_count"], own["held_out_count"]) == (ASSIGNED, 60, 40)
+    assert (own["window_days"], own["recalled_count"], own["caused_count"]) == (21, 30, 15)
+    assert own["incremental_profit_amount"] == Decimal("42.94")
+    # anna, bert and cleo; dora, touched as both, is left out.
+    assert (found["spring"]["assigned_count"], found["spring"]["profit_not_estimable_reason"]) == (3, "no control")
+    assert not any(row["is_mismatched"] for row in found.values())
+
+
+def test_report_funnel_goes_from_the_assigned_to_the_returned_by_step_and_channel(
+    outcomes: psycopg.Connection,
+) -> None:
+    steps = {(row["campaign_id"], row["step_number"], row["channel"]): row for row in reported(outcomes, "funnels")}
+    own = steps["own", 1, "email"]
+    # 40 warm and 20 brief, of whom 20 and 10 came back; two redeemed; nobody sent receipts.
+    assert (own["member_count"], own["sent_count"], own["redeemed_count"], own["returned_count"]) == (60, 60, 2, 30)
+    assert (own["has_receipts"], own["cost_amount"]) == (False, Decimal("0.06"))
+    # anna, bert and cleo in Type A, anna in Type B as well.
+    assert steps["spring", 0, "unknown"]["member_count"] == 4
+    arms = {row["arm_code"]: row["member_count"] for row in reported(outcomes, "arms")}
+    # exam and quiz treated 40 each as Type A.
+    assert arms == {"Type A": 83, "Type B": 1, None: 84}
+
+
+def test_report_lifts_are_those_of_each_campaigns_own_window(outcomes: psycopg.Connection) -> None:
+    lifts = [row for row in reported(outcomes, "lifts") if row["campaign_id"] == "own"]
+    assert [(row["metric_code"], row["arm_code"]) for row in lifts[:2]] == [
+        ("return_rate", "brief"),
+        ("return_rate", "warm"),
+    ]
+    assert {row["window_days"] for row in lifts} == {21}
+    assert [row["lift"] for row in lifts[:2]] == [Decimal("0.25")] * 2
+    segments = {(row["segment_type"], row["arm_code"]) for row in reported(outcomes, "segments")}
+    assert ("layer", "warm") in segments
+    relapses = {(row["arm_code"], row["relapse_rate"]) for row in reported(outcomes, "relapses")}
+    assert relapses >= {("warm", 1), ("control", 1)}

@@ -4,133 +4,144 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from recall.report.page import QUERIES_DIR, Figures, render_page
+from tests.support.report_figures import (
+    CAMPAIGN,
+    figures,
+    full_figures,
+    funnel,
+    lift,
+    line,
+    without_estimates,
+)
 
-NOTHING: dict[str, list[dict[str, Any]]] = {path.stem: [] for path in QUERIES_DIR.glob("*.sql")}
-SUMMARY = {
-    "user_count": 3,
-    "customer_count": 2,
-    "churned_customer_count": 1,
-    "order_count": 4,
-    "net_amount": Decimal("1234.50"),
-    "first_date": date(2026, 1, 1),
-    "last_date": date(2026, 3, 1),
-    "episode_count": 2,
-    "open_episode_count": 1,
-    "currency_code": "EUR",
-    "business_time_zone": "Europe/Berlin",
-}
-CAMPAIGN = {
-    "campaign_id": "spring",
-    "arm_code": "Type A",
-    "first_date": date(2026, 2, 1),
-    "member_count": Decimal(40),
-    "redeemed_count": Decimal(10),
-    "window_days": 30,
-    "matured_count": 40,
-    "immature_count": 0,
-    "order_rate": Decimal("0.5"),
-    "net_amount": Decimal("12.25"),
-    "order_rate_lift": None,
-    "order_rate_lift_low": None,
-    "order_rate_lift_high": None,
-    "is_estimable": False,
-    "not_estimable_reason": "no control",
-}
+from recall.report.page import render_page
 
 
 def render(**rows: Sequence[Mapping[str, Any]]) -> str:
-    return render_page(
-        Figures(
-            as_of_date=date(2026, 3, 1),
-            published_at=datetime(2026, 3, 2, 3, 31, tzinfo=UTC),
-            rows={**NOTHING, "summary": [SUMMARY], **rows},
-        )
-    )
+    return render_page(figures(**rows))
 
 
-def text_of(page: str) -> str:
-    """The English text of a page, tags and runs of blanks taken out."""
-    without_chinese = re.sub(r'<span class="zh".*?</span>', "", page)
-    without_style = re.sub(r"<style>.*?</style>", "", without_chinese, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_style))
+def text_of(page: str, language: str = "en") -> str:
+    """The text of a page in one language, tags and runs of blanks taken out."""
+    begin, end = {
+        "en": ('<div class="en" lang="en">', '<div class="zh" lang="zh-CN">'),
+        "zh": ('<div class="zh" lang="zh-CN">', "</main>"),
+    }[language]
+    body = page[page.index(begin) : page.index(end)]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
 
 def test_render_page_empty_warehouse_says_so_instead_of_failing() -> None:
-    text = text_of(render())
+    page = render()
     for sentence in (
+        "No campaign has touched anybody yet.",
         "No customer yet.",
         "Nobody has lapsed.",
+        "No fit was made yet",
         "No campaign has a candidate on this day.",
         "Nothing was sent yet.",
         "No cohort has come that far.",
         "Nobody did a step.",
         "No gate ran for this day.",
+        "No file was delivered.",
+        "No record was set aside.",
     ):
-        assert sentence in text
+        assert sentence in text_of(page)
+    assert "尚无客户。" in text_of(page, "zh")
+    assert "<svg" not in page
 
 
-def test_render_page_any_figures_needs_no_other_file() -> None:
-    page = render(
-        campaigns=[CAMPAIGN],
-        lines=[line("groceries", customers=10, churned=4)],
-        layers=[{"layer_code": "low", "layer_name": "Low"}],
-        layer_sizes=[{"line_id": "groceries", "layer_code": "low", "episode_count": 4}],
+def test_render_page_holds_both_languages_and_opens_in_the_wanted_one() -> None:
+    english, chinese = (render_page(figures(), language) for language in ("en", "zh"))
+    assert '<input type="radio" name="language" id="en" checked>' in english
+    assert '<input type="radio" name="language" id="zh" checked>' in chinese
+    assert (text_of(english), text_of(english, "zh")) == (text_of(chinese), text_of(chinese, "zh"))
+    assert "Lapsed customers and their recall" in text_of(english)
+    assert "流失用户与召回" in text_of(english, "zh")
+
+
+def test_render_page_every_campaign_is_recalled_caused_and_earned_with_intervals() -> None:
+    page = render(campaigns=[CAMPAIGN], lifts=[lift("return_rate"), lift("net_amount")], funnels=[funnel()])
+    text = text_of(page)
+    assert "recalled 1,170" in text
+    assert "caused 271 (89 … 454)" in text
+    assert "earned 8,200 EUR (-210 … 16,610)" in text
+    assert "召回 1,170" in text_of(page, "zh")
+    # The profit's way: 9,410.25 - 1,210.50 = 8,199.75.
+    for amount in ("+9,410", "−1,210".replace("−", "-"), "+8,200"):
+        assert f">{amount}<" in page
+    # 13 % of the treated and 10 % of the held out returned: 3 points, from 1 to 5.
+    assert "return rate warm 13.0% n=8,990 10.0% n=1,000 +3.0% (+1.0% … +5.0%)" in text
+    assert "+1.05 (+0.35 … +1.75)" in text
+
+
+def test_render_page_campaign_without_control_gives_the_reason_in_both_languages() -> None:
+    imported = without_estimates(CAMPAIGN, "no control", kind_code="imported", mismatch_p=None)
+    page = render(campaigns=[imported])
+    assert "caused not estimable: no control" in text_of(page)
+    assert "earned not estimable: no control" in text_of(page)
+    assert "无法估计：没有对照组" in text_of(page, "zh")
+
+
+def test_render_page_reason_with_a_number_is_translated_with_its_number() -> None:
+    few = without_estimates(CAMPAIGN, "fewer than 25 users with an event in an arm")
+    assert "无法估计：某组发生事件的用户少于 25 人" in text_of(render(campaigns=[few]), "zh")
+
+
+def test_render_page_arms_not_as_drawn_hide_results_and_keep_counts() -> None:
+    hidden = without_estimates(
+        CAMPAIGN, "arms are not as large as they were drawn", is_mismatched=True, mismatch_p=Decimal("0.00004")
     )
-    for reference in ("<script", "<link", "<img", "<iframe", "@import", "src=", "url(http", "<!DOCTYPE svg"):
-        assert reference not in page, reference
-    # Links inside a plot, such as clip paths, stay inside the page.
-    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', page))
-    assert '<meta name="viewport"' in page
+    relapse = full_figures().rows["relapses"]
+    page = render(
+        campaigns=[hidden], lifts=[lift("return_rate", is_estimable=False)], funnels=[funnel()], relapses=relapse
+    )
+    text = text_of(page)
+    assert "Results are hidden: the arms are not as large as they were drawn (p = 4e-05)" in text
+    assert "8,950 / 9,000" in page
+    for figure in ("13.0%", "Do they stay?", "return on cost", "last-touch"):
+        assert figure not in text, figure
+    # Not hidden, the same rows are shown.
+    assert "Do they stay?" in text_of(render(campaigns=[CAMPAIGN], relapses=relapse))
 
 
-def test_render_page_campaign_without_control_states_no_effect() -> None:
-    text = text_of(render(campaigns=[CAMPAIGN]))
-    assert "10 (25.0%)" in text
-    assert "50.0%" in text
-    assert "not estimable : no control" in text
+def test_render_page_funnel_without_receipts_shows_no_deliveries() -> None:
+    page = render(campaigns=[CAMPAIGN], funnels=[funnel(has_receipts=False, delivered_count=0, opened_count=0)])
+    assert "No receipts came" in text_of(page)
+    assert ">delivered<" not in page
+    assert ">returned<" in page
+    # 1,170 of 9,000 assigned came back.
+    assert "13%  (1,170 / 9,000)" in page
 
 
-def test_render_page_estimable_campaign_shows_lift_with_its_interval() -> None:
-    lift = {
-        "is_estimable": True,
-        "not_estimable_reason": None,
-        "order_rate_lift": Decimal("0.042"),
-        "order_rate_lift_low": Decimal("0.011"),
-        "order_rate_lift_high": Decimal("0.073"),
-    }
-    text = text_of(render(campaigns=[CAMPAIGN | lift]))
-    assert "4.2% (1.1% … 7.3%)" in text
-    assert "not estimable" not in text
+def test_render_page_offer_whose_returned_lapse_faster_is_named() -> None:
+    text = text_of(render(campaigns=[CAMPAIGN], relapses=full_figures().rows["relapses"]))
+    assert "Returned on coupon, they lapse faster" in text
 
 
-def test_render_page_waterfall_parts_add_up_to_the_candidates() -> None:
+def test_render_page_way_of_candidates_adds_up() -> None:
+    ways = (("left_out", "no_consent", 30), ("left_out", "already_sent", 50), ("global_holdout", None, 6),
+            ("campaign_holdout", None, 12), ("treated", None, 102))  # fmt: skip
     text = text_of(
         render(
-            members=[
+            candidates=[
                 {
                     "campaign_id": "welcome_back",
-                    "step_number": step,
-                    "member_count": 60,
-                    "global_holdout_count": 3,
-                    "campaign_holdout_count": 6,
-                    "treated_count": 51,
+                    "way_code": way,
+                    "reason_code": reason,
+                    "candidate_count": count,
+                    "campaign_candidate_count": Decimal(200),
                 }
-                for step in (1, 2)
-            ],
-            exclusions=[
-                {"campaign_id": "welcome_back", "reason_code": "no_consent", "candidate_count": 30},
-                {"campaign_id": "welcome_back", "reason_code": "already_sent", "candidate_count": 50},
-            ],
+                for way, reason, count in ways
+            ]
         )
     )
-    # 2 x 60 members + 30 + 50 left out = 200 candidates, of whom 2 x 51 are written to.
     assert "candidates 200" in text
-    assert "left out : no consent −30" in text
+    assert "left out: no consent −30" in text
     assert "held out of every campaign 6" in text
     assert "held out of this campaign 12" in text
     assert "written to 102" in text
@@ -139,7 +150,7 @@ def test_render_page_waterfall_parts_add_up_to_the_candidates() -> None:
 def test_render_page_reasons_and_returns_stand_beside_their_counts() -> None:
     days = [
         {"as_of_date": date(2026, 2, day), "reason_code": code, "episode_count": count}
-        for day in (1, 2)
+        for day in (1, 8)
         for code, count in (("price", 3), ("unknown", 0))
     ]
     page = render(
@@ -165,9 +176,9 @@ def test_render_page_reasons_and_returns_stand_beside_their_counts() -> None:
     assert "never activated 5 7 0.40" in text
     assert "returned within 21 days" in text
     # 10 of 40 came back from the layer.
-    assert "25% (10 of 40)" in text
+    assert "25%  (10 / 40)" in page
     assert "Tea days since last order under 30 days 8 37.5%" in text
-    assert "Open episodes per day, by primary reason" in page
+    assert "Open lapses per week, by primary reason" in page
     # A reason that nobody ever had is not in the legend.
     assert ">price<" in page
     assert ">unknown<" not in page
@@ -186,7 +197,7 @@ def test_render_page_failed_check_is_shown_above_the_passed_ones() -> None:
     }
     broken = check | {"status": "failed", "description": "order_id is never null", "failed_count": 7}
     text = text_of(render(gates=[broken, check]))
-    assert "may this come in? 1 of 2 passed failed order_id is never null (7 of 100)" in text
+    assert "May this come in? 1 of 2 passed failed order_id is never null (7 of 100)" in text
 
 
 def test_render_page_names_from_the_workspace_are_escaped() -> None:
@@ -208,19 +219,15 @@ def test_render_page_drifting_limit_is_named_beside_what_the_data_suggest() -> N
     assert alert not in text_of(render(lines=[wine]))
 
 
-def line(name: str, *, customers: int, churned: int) -> dict[str, Any]:
-    return {
-        "line_id": name,
-        "line_name": name,
-        "frequency_class": "high",
-        "lapse_days": 28,
-        "customer_count": customers,
-        "churned_count": churned,
-        "episode_count": churned + 1,
-        "returned_count": 1,
-        "lapse_days_suggested": None,
-        "is_drifting": False,
-    }
+def test_render_page_churn_curve_names_each_limit_that_there_is() -> None:
+    tea = line("tea", customers=10, churned=4, lapse_days_in_force=28, elbow_days=19)
+    curve = [
+        {"line_id": "tea", "quiet_days": day, "survival_rate": 1 / Decimal(day), "return_rate": None} for day in (1, 9)
+    ]
+    page = render(lines=[tea], curves=curve)
+    assert ">in force: 28<" in page
+    assert ">elbow: 19<" in page
+    assert "suggested:" not in page
 
 
 def test_render_page_months_and_cohorts_are_drawn_with_their_numbers() -> None:
@@ -233,20 +240,19 @@ def test_render_page_months_and_cohorts_are_drawn_with_their_numbers() -> None:
             cohort | {"day_number": 30, "retained_count": 0},
         ],
     )
-    text = text_of(page)
-    for label in ("stayed", "came back", "new", "lost", "2026-01", "2026-02"):
-        assert label in text
+    for label in ("stayed", "came back", "new", "lost", "留存", "2026-01", "2026-02"):
+        assert f">{label}<" in page
     # 2 of 8 were there on the first day and nobody on the 30th; no registration was delivered.
-    assert "25.0% of 8" in text
-    assert "0.0% of 8" in text
-    assert "D30" in text
-    assert "No registration date was delivered." in text
+    assert "25.0% n=8" in page
+    assert "0.0% n=8" in page
+    assert "D30" in page
+    assert "No registration date was delivered." in text_of(page)
 
 
 def test_render_page_funnel_steps_are_shares_of_the_first() -> None:
     steps = (("visit", 40), ("put_into_cart", 10), ("order", 0))
-    text = text_of(render(funnel=[{"step_number": 1, "step_code": code, "user_count": n} for code, n in steps]))
-    assert "100% (40 of 40)" in text
-    assert "put into cart" in text
-    assert "25% (10 of 40)" in text
-    assert "0% (0 of 40)" in text
+    page = render(funnel=[{"step_number": 1, "step_code": code, "user_count": n} for code, n in steps])
+    assert "100%  (40 / 40)" in page
+    assert "put into cart" in page
+    assert "25%  (10 / 40)" in page
+    assert "0%  (0 / 40)" in page

@@ -1,96 +1,83 @@
--- One row per imported campaign and arm: what happened, and what may be said about its effect.
+-- One row per campaign, ours and imported ones: recalled N, caused M, earned P, over the campaign's own window.
 with
 
-longest as (
+entries as (
 
-    select max(window_days) as window_days
-    from outcomes.out_campaign_effects
+    select
+        recalled_users.campaign_id,
+        min(recalled_users.assigned_date) as first_date,
+        sum(case when recalled_users.is_control then 0 else 1 end) as assigned_count,
+        sum(case when recalled_users.is_control then 1 else 0 end) as held_out_count
+    from outcomes.out_recalled_users as recalled_users
+    inner join outcomes.out_campaign_profit as profit
+        on
+            recalled_users.campaign_id = profit.campaign_id
+            and recalled_users.window_days = profit.window_days
+    group by recalled_users.campaign_id
 
 ),
 
-starts as (
+-- An imported campaign has no steps of its own: all of it is step 0.
+imported as (
 
-    select
-        campaign_id,
-        arm_code,
-        min(assigned_date) as first_date
-    from outcomes.out_recalled_users
-    where not is_control
-    group by
-        campaign_id,
-        arm_code
-
-),
-
-steps as (
-
-    select
-        campaign_id,
-        arm_code,
-        sum(member_count) as member_count,
-        sum(redeemed_count) as redeemed_count
+    select campaign_id
     from outcomes.out_campaign_steps
     where step_number = 0
-    group by
-        campaign_id,
-        arm_code
+    group by campaign_id
 
 ),
 
-effects as (
+listed as (
 
     select
-        effects.campaign_id,
-        effects.arm_code,
-        effects.window_days,
-        effects.metric_code,
-        effects.treated_count,
-        effects.immature_count,
-        effects.treated_mean,
-        effects.lift,
-        effects.lift_low,
-        effects.lift_high,
-        effects.is_estimable,
-        effects.not_estimable_reason
-    from outcomes.out_campaign_effects as effects
-    inner join longest
-        on effects.window_days = longest.window_days
-    where effects.segment_type = 'all'
+        profit.campaign_id,
+        case
+            when profit.campaign_id = 'all' then 'program'
+            when imported.campaign_id is not null then 'imported'
+            else 'own'
+        end as kind_code,
+        entries.first_date,
+        entries.assigned_count,
+        entries.held_out_count,
+        profit.window_days,
+        profit.treated_count,
+        profit.control_count,
+        profit.immature_count,
+        profit.recalled_count,
+        profit.caused_count,
+        profit.caused_low,
+        profit.caused_high,
+        profit.caused_not_estimable_reason,
+        profit.last_touch_count,
+        profit.last_touch_amount,
+        profit.cost_amount,
+        profit.incremental_contribution_amount,
+        profit.incremental_profit_amount,
+        profit.incremental_profit_low,
+        profit.incremental_profit_high,
+        profit.roi,
+        profit.roi_low,
+        profit.roi_high,
+        profit.cost_per_caused_amount,
+        profit.profit_not_estimable_reason,
+        profit.is_approximate,
+        profit.mismatch_p,
+        coalesce(profit.profit_not_estimable_reason = 'arms are not as large as they were drawn', false) as is_mismatched
+    from outcomes.out_campaign_profit as profit
+    inner join entries
+        on profit.campaign_id = entries.campaign_id
+    left join imported
+        on profit.campaign_id = imported.campaign_id
 
 )
 
 select
-    steps.campaign_id,
-    steps.arm_code,
-    starts.first_date,
-    steps.member_count,
-    steps.redeemed_count,
-    orders.window_days,
-    orders.treated_count as matured_count,
-    orders.immature_count,
-    orders.treated_mean as order_rate,
-    amounts.treated_mean as net_amount,
-    orders.lift as order_rate_lift,
-    orders.lift_low as order_rate_lift_low,
-    orders.lift_high as order_rate_lift_high,
-    orders.is_estimable,
-    orders.not_estimable_reason
-from steps
-inner join starts
-    on
-        steps.campaign_id = starts.campaign_id
-        and steps.arm_code = starts.arm_code
-left join effects as orders
-    on
-        steps.campaign_id = orders.campaign_id
-        and steps.arm_code = orders.arm_code
-        and orders.metric_code = 'order_rate'
-left join effects as amounts
-    on
-        steps.campaign_id = amounts.campaign_id
-        and steps.arm_code = amounts.arm_code
-        and amounts.metric_code = 'net_amount'
-order by
-    starts.first_date,
-    steps.campaign_id,
-    steps.arm_code
+    listed.*,
+    row_number() over (
+        order by
+            case listed.kind_code when 'program' then 1 when 'own' then 2 else 3 end,
+            listed.first_date desc,
+            listed.campaign_id
+    ) as campaign_rank
+from listed
+order by campaign_rank

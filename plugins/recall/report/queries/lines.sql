@@ -8,7 +8,9 @@ select
     flags.churned_count,
     coalesce(episodes.episode_count, 0) as episode_count,
     coalesce(episodes.returned_count, 0) as returned_count,
+    limits.lapse_days_in_force,
     limits.lapse_days_suggested,
+    limits.elbow_days,
     coalesce(limits.is_drifting, false) as is_drifting
 from marts.dim_lines as lines
 inner join (

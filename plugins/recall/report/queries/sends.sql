@@ -1,4 +1,4 @@
--- One row per campaign, channel and day of selection: what became of the sends, all days up to this export.
+-- One row per campaign, channel and day of selection: what became of the sends of the last 28 days up to this export.
 select
     campaign_id,
     channel,
@@ -10,7 +10,9 @@ select
     sum(case when state = 'unknown' then 1 else 0 end) as unknown_count,
     sum(case when state = 'claimed' then 1 else 0 end) as claimed_count
 from ledger.sends
-where selected_date <= %(selected_date)s
+where
+    selected_date <= %(selected_date)s
+    and selected_date > cast(%(selected_date)s as date) - 28
 group by
     campaign_id,
     channel,

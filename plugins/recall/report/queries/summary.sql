@@ -9,6 +9,8 @@ select
     orders.last_date,
     (select count(*) from marts.fct_lapse_episodes) as episode_count,
     (select count(*) from marts.fct_lapse_episodes where is_open) as open_episode_count,
+    members.treated_count,
+    members.held_out_count,
     workspace.currency_code,
     workspace.business_time_zone
 from control.workspace as workspace
@@ -21,3 +23,10 @@ cross join (
     from marts.fct_orders
     where is_valid
 ) as orders
+cross join (
+    select
+        coalesce(sum(case when is_global_holdout or is_campaign_holdout then 0 else 1 end), 0) as treated_count,
+        coalesce(sum(case when is_global_holdout or is_campaign_holdout then 1 else 0 end), 0) as held_out_count
+    from audiences.aud_recall_members
+    where selected_date = %(selected_date)s
+) as members
