@@ -22,8 +22,6 @@ from recall.warehouse.schema import upgrade
 from recall.warehouse.secrets import read_secrets, write_secrets
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-BEGUN = pytest.StashKey[dict[str, bool]]()
-"""Of each test file whether this process has begun it, or another."""
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
 
 
@@ -40,24 +38,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: "integration" not in item.path.parts)
 
 
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Passes over a test whose file another process has begun."""
-    folder = item.config.getoption("--share")
-    if folder is None:
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Runs, of several processes, the files that no other has begun: pytest's own loop over what is left to take."""
+    folder = session.config.getoption("--share")
+    if folder is None or session.config.option.collectonly or session.testsfailed:
         return None
-    mine = item.config.stash.setdefault(BEGUN, {})
-    name = item.path.relative_to(PROJECT_ROOT).as_posix().replace("/", "__")
-    if name not in mine:
-        try:
-            (Path(folder) / name).touch(exist_ok=False)
-            mine[name] = True
-        except FileExistsError:
-            mine[name] = False
-    if mine[name]:
-        return None
-    # What the test before left set up for this one goes, as far as the next one has no use for it.
-    item.session._setupstate.teardown_exact(nextitem)
+    mine = _begun_here(session.items, Path(folder))
+    item = next(mine, None)
+    while item is not None:
+        # What pytest may keep set up depends on the test that follows, so its file is taken before this one runs.
+        following = next(mine, None)
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
     return True
+
+
+def _begun_here(items: list[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
+    """The tests of files that this process is the first to ask for, asked for when they are reached."""
+    mine: dict[str, bool] = {}
+    for item in items:
+        name = item.path.relative_to(PROJECT_ROOT).as_posix().replace("/", "__")
+        if name not in mine:
+            try:
+                (folder / name).touch(exist_ok=False)
+                mine[name] = True
+            except FileExistsError:
+                mine[name] = False
+        if mine[name]:
+            yield item
 
 
 @pytest.fixture(autouse=True)
