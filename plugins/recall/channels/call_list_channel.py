@@ -7,9 +7,8 @@ a zone).
 
 from __future__ import annotations
 
-from recall.channels.contract import ReceiptEvent, Settings, Traits
-from recall.channels.file_drop_channel import FILE_ROWS, FileDropDelivery, open_place
-from recall.channels.unsubscribe import unsubscribe_address
+from recall.channels.contract import ReceiptEvent, Settings
+from recall.channels.file_drop_channel import FileDropDelivery, open_list
 
 PREFIX = "RECALL_CALL_LIST"
 
@@ -32,10 +31,4 @@ def open_call_list(settings: Settings) -> FileDropDelivery:
     Raises:
         UsageError: A variable is missing or wrong.
     """
-    return FileDropDelivery(
-        open_place(settings, PREFIX),
-        unsubscribe_address(settings, default=""),
-        traits=Traits(frozenset({"phone"}), batch_size=FILE_ROWS),
-        answers_folder="outcomes",
-        answers=OUTCOMES,
-    )
+    return open_list(settings, PREFIX, contact_code="phone", answers_folder="outcomes", answers=OUTCOMES)

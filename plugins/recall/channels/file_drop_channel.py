@@ -85,6 +85,30 @@ def open_file_drop(settings: Settings) -> FileDropDelivery:
     return FileDropDelivery(open_place(settings, PREFIX), unsubscribe_address(settings, default=""))
 
 
+def open_list(
+    settings: Settings, prefix: str, *, contact_code: str, answers_folder: str, answers: Mapping[str, ReceiptEvent]
+) -> FileDropDelivery:
+    """Makes the delivery of lists that somebody works off and answers in files beside them.
+
+    Args:
+        settings: `<prefix>_URL`, `<prefix>_HOST_KEY` and `<prefix>_KEY_FILE` in its environment, as of open_place.
+        prefix: What the variables' names begin with.
+        contact_code: The contact that the lists need.
+        answers_folder: Folder beside the files where the answers are written.
+        answers: What the words of the answers mean.
+
+    Raises:
+        UsageError: A variable is missing or wrong.
+    """
+    return FileDropDelivery(
+        open_place(settings, prefix),
+        unsubscribe_address(settings, default=""),
+        traits=Traits(frozenset({contact_code}), batch_size=FILE_ROWS),
+        answers_folder=answers_folder,
+        answers=answers,
+    )
+
+
 def open_place(settings: Settings, prefix: str) -> Place:
     """Returns the place that the environment names.
 

@@ -6,9 +6,8 @@ The list is a file of `file_drop` with its manifest. The warehouse writes `<anyt
 
 from __future__ import annotations
 
-from recall.channels.contract import ReceiptEvent, Settings, Traits
-from recall.channels.file_drop_channel import FILE_ROWS, FileDropDelivery, open_place
-from recall.channels.unsubscribe import unsubscribe_address
+from recall.channels.contract import ReceiptEvent, Settings
+from recall.channels.file_drop_channel import FileDropDelivery, open_list
 
 PREFIX = "RECALL_GIFT_LIST"
 
@@ -30,10 +29,6 @@ def open_gift_list(settings: Settings) -> FileDropDelivery:
     Raises:
         UsageError: A variable is missing or wrong.
     """
-    return FileDropDelivery(
-        open_place(settings, PREFIX),
-        unsubscribe_address(settings, default=""),
-        traits=Traits(frozenset({"postal_address"}), batch_size=FILE_ROWS),
-        answers_folder="acknowledgements",
-        answers=OUTCOMES,
+    return open_list(
+        settings, PREFIX, contact_code="postal_address", answers_folder="acknowledgements", answers=OUTCOMES
     )
