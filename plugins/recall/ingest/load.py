@@ -19,6 +19,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import psycopg
+from psycopg import sql
 
 from recall.domain.errors import RecallError, UsageError
 from recall.domain.home import Home, current_home
@@ -44,7 +45,10 @@ from recall.warehouse.control import bind_workspace
 
 LOG = logging.getLogger(__name__)
 BATCH_BYTES = 512 << 20
-"""Files of one table are merged together up to so many bytes: one transaction, one look for repeated keys."""
+"""Files of one table are merged together up to so many bytes: one transaction, one look for repeated keys.
+
+Those of an empty table are merged together whatever their size, so that its indexes are built once, after all rows.
+"""
 BATCH_FILES = 1000
 ANALYZE_RATE = 0.1
 """Share of a table that must be new before its statistics are taken again."""
@@ -258,7 +262,7 @@ def _load_tables(
             continue
         began = time.monotonic()
         with progress.stage(f"load {table.name}") as stage:
-            for batch in _batches(mine):
+            for batch in _batches(mine, None if _is_empty(connection, table) else BATCH_BYTES):
                 scratch = Path(tempfile.mkdtemp(prefix="load-", dir=home.root))
                 try:
                     context = _Context(connection, load_id, settings, max_bad_rate, load_date, accepted, stage, scratch)
@@ -278,12 +282,20 @@ def _max_bad_rate(connection: psycopg.Connection, on: date) -> float:
     return float(row[0])
 
 
-def _batches(pending: Sequence[_Pending]) -> Iterator[list[_Pending]]:
+def _is_empty(connection: psycopg.Connection, table: Table) -> bool:
+    query = sql.SQL("select not exists (select from {})").format(sql.Identifier(table.schema, table.name))
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def _batches(pending: Sequence[_Pending], max_bytes: int | None) -> Iterator[list[_Pending]]:
     batch: list[_Pending] = []
     size = 0
     for entry in pending:
         entry_size = entry.file.location.stat().st_size
-        if batch and (size + entry_size > BATCH_BYTES or len(batch) >= BATCH_FILES):
+        is_full = max_bytes is not None and size + entry_size > max_bytes
+        if batch and (is_full or len(batch) >= BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(entry)
