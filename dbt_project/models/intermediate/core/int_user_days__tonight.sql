@@ -1,5 +1,6 @@
 -- One row per changed user, line and day with activity: all of their days, as fct_user_days will have them tonight.
-{{ config(materialized='ephemeral') }}
+-- A dozen models read them; in a night of few users they are looked up once, in a rebuild they are the delta itself.
+{{ config(is_view_in_rebuild=true, post_hook='{{ analyze(this) }}') }}
 
 with
 
