@@ -59,6 +59,31 @@
 {% endmacro %}
 
 
+{#-
+    Whether published tables are as their contracts say without anybody looking: true or false in Jinja. What they are
+    follows from the project's code, and new code rebuilds everything; the build after a rebuild tightens what could not
+    be required before the rows were there. From then on they stand.
+-#}
+{% macro is_settled() %}
+    {% if not execute or is_full_rebuild() %}
+        {{ return(false) }}
+    {% endif %}
+    {% set key = 'settled of ' ~ invocation_id %}
+    {% if key not in graph %}
+        {% set query %}
+            select not is_full_rebuild as is_settled
+            from {{ control_schema() }}.builds
+            where published_at is not null and build_id < {{ build_id() }}
+            order by build_id desc
+            limit 1
+        {% endset %}
+        {% set rows = run_query(query).rows %}
+        {% do graph.update({key: rows | length > 0 and rows[0]['is_settled']}) %}
+    {% endif %}
+    {{ return(graph[key]) }}
+{% endmacro %}
+
+
 {#- The last load that the build before saw, as a number literal. -#}
 {% macro previous_load_id() -%}
     {{ night()['previous_load_id'] }}

@@ -63,8 +63,12 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {{ get_assert_columns_equivalent(sql) }}
-    {% set changes = evolve_statements(target_relation, model, columns) if existing_relation is not none else [] %}
+    {% set stands = existing_relation is not none and is_settled() %}
+    {% if not stands %}
+        {{ get_assert_columns_equivalent(sql) }}
+    {% endif %}
+    {% set is_looked_at = existing_relation is not none and not stands %}
+    {% set changes = evolve_statements(target_relation, model, columns) if is_looked_at else [] %}
     {% if existing_relation is none %}
         {% call statement('main') -%}
             create table {{ target_relation }} {{ get_table_columns_and_constraints() }}

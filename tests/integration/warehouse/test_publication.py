@@ -179,7 +179,8 @@ def test_new_column_comes_last_and_the_view_of_a_bi_user_lives_on(project: Proje
         "marts/fct_things.sql",
         "{{ config(scope='users') }} select user_id, thing_count, colour from {{ ref('int_things__delta') }}",
     )
-    project.build()
+    # New code rebuilds everything.
+    project.build(full_refresh=True)
     project.publish()
     assert project.rows("select * from public.bi_things") == [("ann", 3)]
     assert project.rows("select * from marts.fct_things") == [("ann", 3, "red")]
