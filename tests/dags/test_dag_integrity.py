@@ -58,6 +58,10 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "list_sources": {"collect_source"},
         "collect_source": set(),
     },
+    "erase_users": {
+        "erase_users": {"tell_channels"},
+        "tell_channels": set(),
+    },
     "resume_exports": {
         "list_waiting": {"export_channel"},
         "export_channel": set(),
@@ -178,6 +182,8 @@ def test_dags_of_the_night_are_chained_by_assets_and_one_clock(found: dict[str, 
     # Peers tell what they know at any hour, and delivered receipts come with a load.
     assert dags["collect_receipts"]["awaits"] == dags["ingest_raw"]["outlets"]
     assert dags["collect_receipts"]["timetable"] == "AssetOrTimeSchedule"
+    # Channels that could not be told of an erased person are told with the next load.
+    assert dags["erase_users"]["awaits"] == dags["ingest_raw"]["outlets"]
 
 
 def test_dags_beside_the_night_strike_once_an_hour(found: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from recall.cli import (
     database_commands,
     demo_command,
     doctor_command,
+    erase_command,
     experiment_command,
     night_commands,
     why_command,
@@ -37,6 +38,7 @@ for group in (
     night_commands,
     why_command,
     backup_commands,
+    erase_command,
     experiment_command,
     doctor_command,
 ):

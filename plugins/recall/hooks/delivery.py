@@ -38,7 +38,6 @@ from recall.channels.contract import (
     Message,
     MessageDelivery,
     Settings,
-    TakesBack,
     Traits,
 )
 from recall.channels.pacing import Pace
@@ -50,9 +49,10 @@ from recall.domain.home import Home, current_home
 from recall.domain.message_template import MessageTemplate, RenderedMessage, TemplateFault, parse_template
 from recall.hooks.gates import AudienceSize, audience_sizes
 from recall.hooks.receipts import note_held_receipts
+from recall.hooks.removals import LONGEST_WAIT_SECONDS, take_back
 from recall.warehouse import ledger
 from recall.warehouse.connection import connect
-from recall.warehouse.ledger import Claim, Composition, Removal, RemovalState
+from recall.warehouse.ledger import Claim, Composition
 from recall.warehouse.queries import query
 from recall.warehouse.secrets import secret
 
@@ -73,8 +73,6 @@ DELAYS_IN_A_ROW = 20
 """A server that puts so many calls off one after the other has no time for us tonight."""
 UNCLEAR_IN_A_ROW = 5
 """A server that breaks so many calls is left alone, before more messages become unknown."""
-LONGEST_WAIT_SECONDS = 300.0
-"""A peer that asks for longer is left to the next run."""
 KILL_SWITCH_SECONDS = 5.0
 """Whatever is waited for, the kill switch is looked at so often."""
 
@@ -978,46 +976,23 @@ class _Worker:
                 ledger.settle_batch(self.connection, batch_id, "failed")
 
     def _take_back(self, delivery: Delivery) -> None:
-        """Takes those back out of the channel's audience who said no or are no longer lapsed, as far as we added them.
+        """Takes those back out of the channel's audience who said no or are no longer lapsed."""
 
-        Taking back twice is the same as once, so that nothing has to be claimed: what was put off, or left unclear, is
-        asked for again by the next run.
-        """
-        started_at = self._database_time()
-        while True:
+        def wait() -> None:
             self._wait()
             self._refuse_if_stopped()
-            due = ledger.list_removals(
-                self.connection,
-                self.selected_date,
-                self.channel,
-                row_limit=self._call_size(delivery),
-                tried_before=started_at,
-            )
-            if not due:
-                return
-            messages = {one.send_id: _bare_message(one) for one in ledger.compose(self.connection, due)}
-            # Nobody can name to the peer whose contact point is gone.
-            states: dict[Removal, tuple[RemovalState, str]] = dict.fromkeys(due, ("refused", "unreachable"))
-            if messages:
-                self.pace.take(len(messages))
-                answers = dict(zip(messages, self._removed(delivery, list(messages.values())), strict=True))
-                states |= {one: _removal_state(answers[one.send_id]) for one in due if one.send_id in answers}
-                self.pace.pause(max(answer.wait_seconds for answer in answers.values()))
-            with self.connection.transaction():
-                ledger.note_removals(self.connection, self.channel, states)
-            self.removed_count += sum(state == "done" for state, _ in states.values())
 
-    def _removed(self, delivery: Delivery, messages: Sequence[Message]) -> Sequence[Answer]:
-        if isinstance(delivery, TakesBack):
-            return delivery.take_back(messages)
-        if delivery.kind == "files":
-            # A list says by its name that those on it are to go.
-            keys = "\n".join(one.idempotency_key for one in messages)
-            digest = hashlib.sha256(keys.encode()).hexdigest()
-            name = f"{self.channel}-removals-{self.selected_date:%Y%m%d}-{digest[:12]}"
-            return [delivery.deliver(Batch(name, self.channel, messages))] * len(messages)
-        return [Answer("refused", "cannot_take_back")] * len(messages)
+        self.removed_count += take_back(
+            self.connection,
+            delivery,
+            self.terms,
+            day=self.selected_date,
+            pace=self.pace,
+            wait=wait,
+            list_due=lambda since, limit: ledger.list_removals(
+                self.connection, self.selected_date, self.channel, row_limit=limit, tried_before=since
+            ),
+        )
 
     def _give_up(self, delivery: Delivery, error: ChannelUnavailable) -> None:
         """Notes of everybody who still waits that the channel could not be used; the next run takes them up."""
@@ -1121,28 +1096,6 @@ def _message(composition: Composition, delivery: Delivery) -> Message:
         selected_date=composition.selected_date,
         coupon=composition.coupon,
     )
-
-
-def _bare_message(composition: Composition) -> Message:
-    """Names a message that was delivered, without what it said."""
-    return Message(
-        idempotency_key=composition.idempotency_key,
-        contact_value=composition.contact_value,
-        content=None,
-        campaign_id=composition.campaign_id,
-        step_number=composition.step_number,
-        arm_code=composition.arm_code,
-        variant_code=composition.variant_code,
-        offer_code=composition.offer_code,
-        locale=composition.locale,
-        selected_date=composition.selected_date,
-    )
-
-
-def _removal_state(answer: Answer) -> tuple[RemovalState, str]:
-    if answer.verdict == "accepted":
-        return "done", ""
-    return ("refused" if answer.verdict == "refused" else "waiting"), answer.reason_code or answer.verdict
 
 
 @lru_cache(maxsize=256)

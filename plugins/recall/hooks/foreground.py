@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ERROR_KEY = "recall_error"
 CHAIN = ("ingest_raw", "build_warehouse", "export_audiences", "publish_report")
-BESIDE = {"ingest_raw": ("collect_receipts",), "build_warehouse": ("calibrate_definitions",)}
+BESIDE = {"ingest_raw": ("collect_receipts", "erase_users"), "build_warehouse": ("calibrate_definitions",)}
 """What an Airflow that is up runs beside the chain, by the DAG whose asset triggers it."""
 BY_THE_CLOCK = ("resume_exports",)
 """What an Airflow that is up runs by itself, and a foreground run never."""

@@ -27,14 +27,17 @@ class LoadDefinitionsOperator(RecallOperator):
 
 
 class LoadFilesOperator(RecallOperator):
-    """Loads the landing files."""
+    """Loads the landing files; what they bring of erased persons goes again at once."""
 
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the loader, which shows a stage for each file."""
         from recall.domain.workspace import load_workspace
         from recall.ingest.load import load_landing
+        from recall.warehouse.erasure import erase_arrivals
 
-        summary = load_landing(load_workspace(), landing=request.landing, accept=request.accept, progress=progress)
+        workspace = load_workspace()
+        summary = load_landing(workspace, landing=request.landing, accept=request.accept, progress=progress)
+        erase_arrivals(workspace)
         return {
             "load_id": summary.load_id,
             "file_count": len(summary.files),

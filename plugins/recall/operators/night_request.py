@@ -25,6 +25,7 @@ class NightRequest:
         dry_run: True to write batches without sending them.
         is_followed: True where a command waits for the run, so that a failure is told at once instead of tried again.
         is_fit_forced: True to fit although no fit is due.
+        erased_user_id: Whom to erase; empty for whatever came of those who were erased before.
     """
 
     as_of_date: date | None
@@ -35,6 +36,7 @@ class NightRequest:
     dry_run: bool = False
     is_followed: bool = False
     is_fit_forced: bool = False
+    erased_user_id: str = ""
 
     @classmethod
     def resolve(
@@ -77,6 +79,7 @@ class NightRequest:
             dry_run=bool(given.get("dry_run", False)),
             is_followed=bool(given.get("is_followed", False)),
             is_fit_forced=bool(given.get("is_fit_forced", False)),
+            erased_user_id=str(given.get("erased_user_id", "")),
         )
 
     def require_as_of_date(self) -> date:

@@ -53,6 +53,7 @@ PARTS: Mapping[tuple[str, str], LiteralString] = MappingProxyType(
         ("raw", "consents_versions"): _ALL,
         ("pii", "contact_keys"): _ALL,
         ("pii", "contact_points"): _ALL,
+        ("pii", "erased_contacts"): _ALL,
     }
 )
 """Further tables, and which of their rows."""

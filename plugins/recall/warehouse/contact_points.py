@@ -17,6 +17,7 @@ from recall.domain.home import Home, current_home
 from recall.domain.progress import Progress, SilentProgress
 from recall.domain.workspace import Workspace
 from recall.warehouse.connection import connect
+from recall.warehouse.erasure import erased_hashes, erasure_key
 from recall.warehouse.queries import query
 from recall.warehouse.secrets import secret
 
@@ -95,6 +96,7 @@ def refresh_contact_points(
         user_count = _resolve_changed_contacts(connection, as_of_date, zone)
         if user_count:
             unusable_count = _normalise(connection, key, region_of_time_zone(zone), stage.advance)
+            _leave_out_erased(connection)
             for name in ("add_contact_points", "forget_user_contact_points", "link_user_contact_points"):
                 connection.execute(query(name), {"key_version": key_version})
             connection.execute("analyze pii.contact_points")
@@ -181,6 +183,23 @@ def _normalise(
         advance(len(batch))
     connection.execute("analyze normalised_contacts")
     return unusable_count
+
+
+def _leave_out_erased(connection: psycopg.Connection) -> None:
+    """Takes out of normalised_contacts what belongs to erased persons, under whatever name it comes again."""
+    key = erasure_key()
+    erased = erased_hashes(connection, key)
+    if not erased:
+        return
+    connection.execute("create temporary table erased_again (contact_code text, contact_value text) on commit drop")
+    rows = "select distinct contact_code, contact_value from normalised_contacts"
+    for batch in _stream(connection, rows):
+        known = [(code, value) for code, value in batch if (code, key.hash_of(code, value)) in erased]
+        _copy(connection, "copy erased_again (contact_code, contact_value) from stdin", known)
+    connection.execute(
+        "delete from normalised_contacts as normalised using erased_again as erased"
+        " where normalised.contact_code = erased.contact_code and normalised.contact_value = erased.contact_value"
+    )
 
 
 def _group_users(connection: psycopg.Connection) -> None:

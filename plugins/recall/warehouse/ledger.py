@@ -124,7 +124,7 @@ class Removal:
 
     Attributes:
         send_id: The send.
-        reason_code: no_consent or no_longer_lapsed.
+        reason_code: no_consent, no_longer_lapsed or erased.
     """
 
     send_id: int
@@ -661,6 +661,24 @@ def list_removals(
                 "row_limit": row_limit,
                 "run_started_at": tried_before,
             },
+        ).fetchall()
+
+
+def list_erased_members(
+    connection: psycopg.Connection, channel: str, *, row_limit: int, tried_before: Any
+) -> list[Removal]:
+    """Returns the erased persons who are still in a channel's audience.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        row_limit: Sends at most.
+        tried_before: Instant of the database's clock: what was put off after it is left to a later run.
+    """
+    with connection.cursor(row_factory=class_row(Removal)) as cursor:
+        return cursor.execute(
+            query("list_erased_members"),
+            {"channel": channel, "row_limit": row_limit, "run_started_at": tried_before},
         ).fetchall()
 
 

@@ -269,7 +269,9 @@ def test_run_without_a_task_is_a_failure(shop: Shop, recall: Recall, capsys: pyt
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            foreground, "_prepare_dags", lambda home: dict.fromkeys(("ingest_raw", "collect_receipts"), EmptyDag())
+            foreground,
+            "_prepare_dags",
+            lambda home: dict.fromkeys(("ingest_raw", "collect_receipts", "erase_users"), EmptyDag()),
         )
         assert recall("load") == 1
     assert "ran no task at all" in capsys.readouterr().err
@@ -292,7 +294,7 @@ def test_what_runs_beside_the_chain_does_not_hold_it_up_and_is_told_at_the_end(
         if dag.dag_id == "collect_receipts":
             raise RecallError("the partner does not answer")
 
-    known = [*foreground.CHAIN, "collect_receipts", "calibrate_definitions"]
+    known = [*foreground.CHAIN, "collect_receipts", "erase_users", "calibrate_definitions"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(foreground, "_prepare_dags", lambda home: {dag_id: Fake(dag_id) for dag_id in known})
         patch.setattr(foreground, "_run_dag", run_dag)
@@ -300,3 +302,16 @@ def test_what_runs_beside_the_chain_does_not_hold_it_up_and_is_told_at_the_end(
     # Nothing stands between them here, so they run in the order in which they were asked for.
     assert ran == known
     assert "the partner does not answer" in capsys.readouterr().err
+
+
+def test_erase_removes_a_customer_and_asks_before_it_does(
+    shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recall("erase", "zoe", "--yes") == 2
+    assert "'zoe' is no user" in capsys.readouterr().err
+    assert recall("erase", "bob", "--yes") == 0
+    shown = capsys.readouterr().out
+    assert "Erased: 1 users, " in shown
+    assert "Taken back out of advertising audiences: 0." in shown
+    assert shop.rows("select 1 from raw.orders where user_id = 'bob'") == []
+    assert shop.rows("select user_id, source_code from ledger.erasures") == [("bob", "asked")]

@@ -27,6 +27,13 @@ candidates as (
 
 ),
 
+erasures as (
+
+    select user_id
+    from {{ source('ledger', 'erasures') }}
+
+),
+
 -- Of equal profit the lower rung of the ladder is taken, and of copies of one action the person's own draw.
 ranked_choices as (
 
@@ -78,8 +85,8 @@ select
     choices.contact_id,
     choices.expected_profit_amount,
     choices.expected_cost_amount,
-    -- Erased persons will be the first of all, once erasure is built.
     case
+        when erasures.user_id is not null then 'erased'
         when choices.passed_count = 0 then 'no_consent'
         when choices.passed_count = 1 then 'unreachable'
         when not candidates.is_open then 'already_returned'
@@ -88,9 +95,14 @@ select
         when choices.passed_count = 4 then 'channel_policy'
         when choices.passed_count = 5 then 'contact_cap'
     end as reason_code,
-    case when candidates.is_open and choices.passed_count = 3 then choices.worth_reason_code end as worth_reason_code
+    case
+        when erasures.user_id is null and candidates.is_open and choices.passed_count = 3
+            then choices.worth_reason_code
+    end as worth_reason_code
 from candidates
 left join ranked_choices as choices
     on
         candidates.candidate_number = choices.candidate_number
         and choices.choice_rank = 1
+left join erasures
+    on candidates.user_id = erasures.user_id

@@ -56,6 +56,9 @@ default_consents as (
 select
     asked.audience_id,
     case
+        when exists (
+            select from ledger.erasures as erased where erased.user_id = asked.user_id
+        ) then 'erased'
         when judged.is_refused then 'no_consent'
         when not coalesce(judged.is_opted_in, default_consents.default_consent, false) then 'no_consent'
         when not exists (
