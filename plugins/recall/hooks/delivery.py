@@ -642,7 +642,7 @@ class _Worker:
         by_send = {one.send_id: one for one in claims}
         compositions = ledger.compose(self.connection, claims)
         is_to_be_repeated = False
-        calls = deque(
+        calls: deque[Sequence[tuple[Claim, Composition]]] = deque(
             [(by_send[one.send_id], one) for one in call] for call in _calls(compositions, self._call_size(delivery))
         )
         try:

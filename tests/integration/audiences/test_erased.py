@@ -74,7 +74,7 @@ def story(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
 
 def test_night_after_an_erasure_knows_nothing_of_the_person(story: Story) -> None:
     assert story.nights[FIRST].members == {("come_back", 1): {("ann", "all"), ("bob", "all")}}
-    assert story.users == dict.fromkeys(MARTS, ["bob"])
+    assert story.users == {mart: ["bob"] for mart in MARTS}
     assert story.nights[SECOND].members == {("come_back", 1): {("bob", "all")}}
     assert story.nights[SECOND].exclusions == {}
 
