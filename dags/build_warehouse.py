@@ -4,6 +4,8 @@ What changed since the last night is computed and tested beside the public table
 one transaction, so that a reader sees yesterday or tonight and nothing between.
 
 - **Starts** when `raw_loaded` is announced, for the as-of date in its event; by hand with `recall nightly --as-of D`.
+  Airflow's own `backfill` makes up for nights that were missed, after the served day; it announces nothing, so nothing
+  is sent.
 - **Order**: staging, intermediate (deltas and their tests), marts, then outcomes, then audiences, because what worked
   decides whom to recall; then the gate before anything leaves. A first night fits, before its audiences, what later
   nights find fitted by `calibrate_definitions`.
@@ -26,9 +28,9 @@ from recall.operators.build import (
     RunGateOperator,
 )
 from recall.operators.calibration import FirstFitOperator
-from recall.operators.schedule import MARTS_BUILT, RAW_LOADED, dag_settings
+from recall.operators.schedule import MARTS_BUILT, RAW_LOADED, dag_settings, on_demand
 
-with DAG(dag_id="build_warehouse", schedule=[RAW_LOADED], **dag_settings(__doc__)):
+with DAG(dag_id="build_warehouse", schedule=on_demand(RAW_LOADED), **dag_settings(__doc__)):
     chain(
         PrepareNightOperator(task_id="prepare_night"),
         BuildLayerOperator(task_id="build_staging", layer="staging"),

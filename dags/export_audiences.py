@@ -19,7 +19,12 @@ from recall.operators.export import ExportChannelOperator, ListChannelsOperator,
 from recall.operators.ingest import RequireSourcesOperator
 from recall.operators.schedule import AUDIENCES_EXPORTED, MARTS_BUILT, dag_settings
 
-with DAG(dag_id="export_audiences", schedule=[MARTS_BUILT], **dag_settings(__doc__)):
+with DAG(
+    dag_id="export_audiences",
+    schedule=[MARTS_BUILT],
+    allowed_run_types=["asset_triggered", "manual"],
+    **dag_settings(__doc__),
+):
     sources = RequireSourcesOperator(task_id="require_sources")
     members = RegisterMembersOperator(task_id="register_members")
     channels = ListChannelsOperator(task_id="list_channels")

@@ -14,6 +14,11 @@ from airflow.sdk import DAG
 from recall.operators.export import ExportChannelOperator, ListResumableOperator
 from recall.operators.schedule import dag_settings, hourly
 
-with DAG(dag_id="resume_exports", schedule=hourly(minute=10), **dag_settings(__doc__)):
+with DAG(
+    dag_id="resume_exports",
+    schedule=hourly(minute=10),
+    allowed_run_types=["scheduled", "manual"],
+    **dag_settings(__doc__),
+):
     waiting = ListResumableOperator(task_id="list_waiting")
     ExportChannelOperator.partial(task_id="export_channel").expand_kwargs(waiting.output)

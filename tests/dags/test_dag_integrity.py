@@ -66,6 +66,9 @@ EXPECTED: dict[str, dict[str, set[str]]] = {
         "list_waiting": {"export_channel"},
         "export_channel": set(),
     },
+    "backfill_effects": {
+        "backfill_days": set(),
+    },
     "calibrate_definitions": {
         "fit_marts": {"announce_fit"},
         "announce_fit": set(),

@@ -52,6 +52,8 @@ class World:
                     "global_holdout_rate": 0.05,
                 }
             ]
+        if "control.served_outcomes" in query:
+            return [{"served_build_id": None if self.is_full_rebuild else 1, "previous_build_id": 1}]
         if "is_first" in query and "control.files" in query:
             return [{"is_first": self.has_users}]
         if query.strip().startswith("select 1 from control.files where table_name = 'users'"):

@@ -35,9 +35,22 @@
 {%- endmacro %}
 
 
+{#-
+    The metrics whose values are cut at a limit, or those that are not. A limit is that of a whole campaign and may move
+    every night; the others of a person stand once its window has ended.
+-#}
+{% macro metrics_by_limit(is_limited) %}
+    {% set metrics = {} %}
+    {% for metric_code, metric in effect_metrics().items() if metric_code.endswith('_winsorised') == is_limited %}
+        {% do metrics.update({metric_code: metric}) %}
+    {% endfor %}
+    {{ return(metrics) }}
+{% endmacro %}
+
+
 {#- Each metric's value of a person, under the metric's code. -#}
-{% macro metric_values() -%}
-    {%- for metric_code, metric in effect_metrics().items() -%}
+{% macro metric_values(is_limited) -%}
+    {%- for metric_code, metric in metrics_by_limit(is_limited).items() -%}
         cast({{ metric.value }} as {{ numeric_type() }}) as {{ metric_code }}
         {%- if not loop.last %},
         {% endif -%}
@@ -46,15 +59,113 @@
 
 
 {#- The sums of each metric over persons: the metric's code, two underscores, and what is summed. -#}
-{% macro metric_sums() -%}
+{% macro metric_sums(is_limited) -%}
     {{ each_of(
-        effect_metrics(),
+        metrics_by_limit(is_limited),
         'count($) as $__events,
         coalesce(sum($), 0) as $__total,
         coalesce(sum($ * $), 0) as $__square_total,
         coalesce(sum($ * x1), 0) as $__x1_total,
         coalesce(sum($ * x2), 0) as $__x2_total'
     ) }}
+{%- endmacro %}
+
+
+{#- What tells one cell of persons from another, its assignment day aside. -#}
+{% macro cell_keys() %}
+    {{ return([
+        'campaign_id', 'comparison_code', 'arm_code', 'is_control', 'window_days', 'is_campaign_window', 'layer_code',
+        'reason_code', 'is_aimed', 'is_matured',
+    ]) }}
+{% endmacro %}
+
+
+{#- The columns of a cell's sums, by name: those of all persons, of their covariates and costs, and of each metric. -#}
+{% macro cell_sums(is_limited=false) %}
+    {% set names = [] %}
+    {% if not is_limited %}
+        {% do names.extend([
+            'user_count', 'x1_total', 'x2_total', 'x1_x1_total', 'x1_x2_total', 'x2_x2_total', 'cost_total',
+            'cost_square_total', 'contribution_cost_total', 'unknown_cost_count',
+        ]) %}
+    {% endif %}
+    {% for metric_code in metrics_by_limit(is_limited) %}
+        {% for part in ['events', 'total', 'square_total', 'x1_total', 'x2_total'] %}
+            {% do names.append(metric_code ~ '__' ~ part) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{#- The sums of cells as they are kept: whole numbers, and amounts without zeros at the end of their decimals. -#}
+{% macro exact_sums(names) -%}
+    {%- for name in names -%}
+        {%- if name.endswith('_count') or name.endswith('__events') -%}
+            cast({{ name }} as integer) as {{ name }}
+        {%- else -%}
+            {{ plain_amount(name) }} as {{ name }}
+        {%- endif -%}
+        {%- if not loop.last %},
+        {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#-
+    The columns of a cell that a person belongs to. All who were left out on purpose are one control, whatever their arm
+    was called; what is not known of an episode is an empty text, as a key must be something.
+-#}
+{% macro cell_of_person() -%}
+    recalled_users.campaign_id,
+    recalled_users.comparison_code,
+    case when recalled_users.is_control then 'control' else recalled_users.arm_code end as arm_code,
+    recalled_users.is_control,
+    recalled_users.window_days,
+    recalled_users.is_campaign_window,
+    coalesce(recalled_users.layer_code, '') as layer_code,
+    coalesce(recalled_users.reason_code, '') as reason_code,
+    (recalled_users.line_id is not null) as is_aimed,
+    recalled_users.is_matured
+{%- endmacro %}
+
+
+{#-
+    The cells of persons by assignment day: a select.
+
+    Args:
+        persons: Rows of out_recalled_users, as a relation to select from.
+-#}
+{% macro cells_of_persons(persons) -%}
+    select
+        {{ each_of(cell_keys()) }},
+        assigned_date,
+        cast(count(*) as integer) as user_count,
+        coalesce(sum(x1), 0) as x1_total,
+        coalesce(sum(x2), 0) as x2_total,
+        coalesce(sum(x1 * x1), 0) as x1_x1_total,
+        coalesce(sum(x1 * x2), 0) as x1_x2_total,
+        coalesce(sum(x2 * x2), 0) as x2_x2_total,
+        coalesce(sum(cost_amount), 0) as cost_total,
+        coalesce(sum(cost_amount * cost_amount), 0) as cost_square_total,
+        coalesce(sum(contribution_amount * cost_amount), 0) as contribution_cost_total,
+        cast(sum(unknown_cost_count) as integer) as unknown_cost_count,
+        {{ metric_sums(is_limited=false) }}
+    -- A person who did nothing is null in every value, and a sum passes over it.
+    from (
+        select
+            {{ cell_of_person() }},
+            recalled_users.assigned_date,
+            nullif(cast(recalled_users.earlier_order_count as {{ numeric_type() }}), 0) as x1,
+            nullif(recalled_users.earlier_net_amount, 0) as x2,
+            recalled_users.cost_amount,
+            recalled_users.unknown_cost_count,
+            {{ metric_values(is_limited=false) }}
+        from {{ persons }} as recalled_users
+    ) as person_values
+    group by
+        {{ each_of(cell_keys()) }},
+        assigned_date
 {%- endmacro %}
 
 

@@ -84,6 +84,46 @@
 {% endmacro %}
 
 
+{#-
+    What tonight's outcomes begin from, for choosing the SQL (docs/decisions/0035):
+
+        rebuild  nothing: every entry is followed anew. So in a full rebuild, and where the outcomes that are served do
+                 not belong to the build that tonight's changes are counted from, because that night failed after
+                 its marts were published.
+        night    the outcomes of the build before, and what changed since.
+        again    the outcomes of this very build, which were published before: only the ledger may say something else.
+-#}
+{% macro outcomes_begin() %}
+    {% if not execute %}
+        {{ return('rebuild') }}
+    {% endif %}
+    {% set key = 'outcomes of ' ~ invocation_id %}
+    {% if key in graph %}
+        {{ return(graph[key]) }}
+    {% endif %}
+    {% set query %}
+        select
+            (select build_id from {{ control_schema() }}.served_outcomes) as served_build_id,
+            (
+                select max(build_id)
+                from {{ control_schema() }}.builds
+                where published_at is not null and build_id < {{ build_id() }}
+            ) as previous_build_id
+    {% endset %}
+    {% set builds = run_query(query).rows[0] %}
+    {% if builds['served_build_id'] == build_id() | int %}
+        {% set begin = 'again' %}
+    {% elif is_full_rebuild() or builds['served_build_id'] is none
+            or builds['served_build_id'] != builds['previous_build_id'] %}
+        {% set begin = 'rebuild' %}
+    {% else %}
+        {% set begin = 'night' %}
+    {% endif %}
+    {% do graph.update({key: begin}) %}
+    {{ return(begin) }}
+{% endmacro %}
+
+
 {#- The last load that the build before saw, as a number literal. -#}
 {% macro previous_load_id() -%}
     {{ night()['previous_load_id'] }}
@@ -117,6 +157,14 @@
     where
         build_id = {{ build_id() }}
         and state = 'running'
+{%- endmacro %}
+
+
+{#- The statements that write down that the outcomes served from now on are those of the night's build. -#}
+{% macro mark_outcomes_published() -%}
+    delete from {{ control_schema() }}.served_outcomes;
+
+    insert into {{ control_schema() }}.served_outcomes (build_id) values ({{ build_id() }})
 {%- endmacro %}
 
 

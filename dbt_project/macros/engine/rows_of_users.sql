@@ -7,15 +7,16 @@
         users: A relation with one row per source_user_id.
         since: A date of that relation, where only the rows from it on are wanted. There are few of them, so that also
             a full rebuild looks them up.
+        until: With since: another date of that relation, before which the rows are wanted.
         date: The view's business date, to be compared with it.
         instant: The instant that it comes from, by which the index finds it.
 -#}
-{% macro rows_of_users(view, users, since=none, date=none, instant=none) -%}
-    {{ adapter.dispatch('rows_of_users', 'recall')(view, users, since, date, instant) }}
+{% macro rows_of_users(view, users, since=none, date=none, instant=none, until=none) -%}
+    {{ adapter.dispatch('rows_of_users', 'recall')(view, users, since, date, instant, until) }}
 {%- endmacro %}
 
 
-{% macro postgres__rows_of_users(view, users, since, date, instant) -%}
+{% macro postgres__rows_of_users(view, users, since, date, instant, until) -%}
     {%- if is_full_rebuild() and not since -%}
         {{ view }}
     {%- else -%}
@@ -30,6 +31,10 @@
                     {%- if since %}
                     and view_rows.{{ date }} >= wanted.{{ since }}
                     and view_rows.{{ instant }} >= {{ business_day_start('wanted.' ~ since) }} - interval '1 day'
+                    {%- endif %}
+                    {%- if until %}
+                    and view_rows.{{ date }} < wanted.{{ until }}
+                    and view_rows.{{ instant }} < {{ business_day_start('wanted.' ~ until) }} + interval '1 day'
                     {%- endif %}
                 -- Keeps the planner from turning this around and reading all rows of all users.
                 offset 0

@@ -32,10 +32,14 @@
         {% if load_result('move_control').response.rows_affected != 1 %}
             {{ exceptions.raise_compiler_error('No build is running, so nothing was published. Run the night again.') }}
         {% endif %}
+    {% elif layer == 'outcomes' %}
+        {% call statement('move_control') %}
+            {{ mark_outcomes_published() }}
+        {% endcall %}
     {% endif %}
     {% do adapter.commit() %}
     {#- Afterwards, because nobody may wait for it: a night that ends before still has served its rows. -#}
-    {% if is_full_rebuild() %}
+    {% if nodes and is_rebuilt(nodes[0]) %}
         {% for node in nodes %}
             {% call statement('analyze', auto_begin=True) %}
                 {{ analyze(relation_of(node)) }}
@@ -77,7 +81,7 @@
 -#}
 {% macro exchanged_nodes(nodes) %}
     {% set exchanges = [] %}
-    {% if is_full_rebuild() %}
+    {% if nodes and is_rebuilt(nodes[0]) %}
         {% for node in nodes if is_exchanged(node) %}
             {% if partition_of(relation_of(node)) and can_become_partition(relation_of(delta_of(node)), relation_of(node)) %}
                 {% do exchanges.append(node) %}

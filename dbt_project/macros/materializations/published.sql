@@ -34,6 +34,8 @@
             users          all rows of the users in int_users__changed
             profiled_users all rows of the users in int_users__profiled, who are more than the changed ones
             user_days      those rows of these users whose day is not before replace_from_date
+            reopened_entries all rows of the campaigns' entries in int_entries__reopened
+            reopened_days  all rows of the assignment days in int_entry_days__reopened
             all            every row
             selected_date  the rows of the day after the as-of date
             fitted_date    the rows of the fit of the as-of date; older fits stay
@@ -95,7 +97,7 @@
     {% endif %}
 
     {#- What will be exchanged gets its key and indexes here, where models are built beside each other. -#}
-    {% if is_full_rebuild() and is_exchanged(model) %}
+    {% if is_exchanged(model) and is_rebuilt(model) %}
         {% set new_rows = relation_of(delta_of(model)) %}
         {% if primary_key_of(new_rows) | length == 0 %}
             {% for change in make_partition_statements(new_rows, model, rows_relation(model).identifier) %}
@@ -114,7 +116,7 @@
 
 {#- Whether a rebuild exchanges all rows of a published model: true or false in Jinja. Other tables are small. -#}
 {% macro is_exchanged(node) %}
-    {{ return(node.config.scope in ('users', 'user_days', 'profiled_users')) }}
+    {{ return(node.config.scope in ('users', 'user_days', 'profiled_users', 'reopened_entries', 'reopened_days')) }}
 {% endmacro %}
 
 

@@ -43,6 +43,35 @@
 {%- endmacro %}
 
 
+{#- The entries of campaigns that are followed anew tonight, and those that are none any more. -#}
+{% macro scope_reopened_entries(users, date_column) -%}
+    {%- if outcomes_begin() == 'rebuild' -%}
+        true
+    {%- else -%}
+        exists (
+            select 1
+            from {{ relation_of(node_called('int_entries__reopened')) }} as reopened
+            where
+                reopened.campaign_id = target_rows.campaign_id
+                and reopened.person_id = target_rows.person_id
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The assignment days on which such an entry lies, or lay. -#}
+{% macro scope_reopened_days(users, date_column) -%}
+    {%- if outcomes_begin() == 'rebuild' -%}
+        true
+    {%- else -%}
+        target_rows.{{ date_column or 'assigned_date' }} in (
+            select days.assigned_date
+            from {{ relation_of(node_called('int_entry_days__reopened')) }} as days
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro scope_all(users, date_column) -%}
     true
 {%- endmacro %}

@@ -5,8 +5,8 @@
 
 
 {#-
-    The rows of a published table as the build before left them: a relation to select from. It has no row on a full
-    rebuild and before the table exists.
+    The rows of a published table as the build before left them: a relation to select from. It has no row where all of
+    them are built anew and before the table exists.
 
     Args:
         name: The published model, e.g. 'fct_user_days'.
@@ -15,7 +15,7 @@
     {%- if execute -%}
         {%- set node = node_called(name) -%}
         {%- set existing = load_relation(relation_of(node)) -%}
-        {%- if existing is none or is_full_rebuild() -%}
+        {%- if existing is none or is_rebuilt(node) -%}
             ({{ no_rows(node) }})
         {%- else -%}
             {{ existing }}
@@ -36,7 +36,7 @@
 -#}
 {% macro tonight(name, columns=none) -%}
     {%- set delta = ref(delta_name(name)) -%}
-    {%- if is_full_rebuild() -%}
+    {%- if not execute or is_rebuilt(node_called(name)) -%}
         {{ delta }}
     {%- else -%}
         {%- set node = node_called(name) -%}
@@ -53,6 +53,18 @@
         )
     {%- endif -%}
 {%- endmacro %}
+
+
+{#-
+    Whether tonight's delta of a published model holds all of its rows: true or false in Jinja. Outcomes have their own
+    beginning, see outcomes_begin.
+-#}
+{% macro is_rebuilt(node) %}
+    {% if layer_of_published(node) == 'outcomes' %}
+        {{ return(outcomes_begin() == 'rebuild') }}
+    {% endif %}
+    {{ return(is_full_rebuild()) }}
+{% endmacro %}
 
 
 {#-

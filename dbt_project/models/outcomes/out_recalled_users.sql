@@ -1,5 +1,5 @@
 -- One row per campaign, person's first entry and window: what the person did from the entry on.
-{{ config(scope='all') }}
+{{ config(scope='reopened_entries', indexes=[{'columns': ['assigned_date']}, {'columns': ['user_id']}]) }}
 
 select
     campaign_id,
@@ -25,5 +25,12 @@ select
     contribution_amount,
     is_returned,
     returned_date,
-    relapsed_date
+    relapsed_date,
+    kind_code,
+    is_campaign_window,
+    relapse_key_date,
+    earlier_order_count,
+    earlier_net_amount,
+    cost_amount,
+    unknown_cost_count
 from {{ ref('int_recalled_users__delta') }}

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from recall.cli.database_commands import ensure_database
-from recall.cli.options import EXIT_CODES, AsOf, DryRun, last_complete_day, require_date, served_day
+from recall.cli.options import EXIT_CODES, AsOf, DryRun, FromDate, ToDate, last_complete_day, require_date, served_day
 from recall.cli.terminal import RichProgress, errors, output, show_next, show_table
 from recall.domain.errors import UsageError
 from recall.domain.home import current_home
@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 def register(app: typer.Typer) -> None:
     """Adds this module's commands."""
-    for command in (load, nightly, calibrate, plan, export, receipts, report):
+    for command in (load, nightly, calibrate, plan, export, receipts, backfill, report):
         app.command(epilog=EXIT_CODES)(command)
 
 
@@ -119,6 +119,20 @@ def export(
 def receipts() -> None:
     """Take in what became of messages: delivered receipts, outcomes of calls, acknowledgements; a no counts at once."""
     show_receipts(run_chain(None, dag_ids=("collect_receipts",), conf={}))
+
+
+def backfill(
+    from_date: FromDate,
+    to_date: ToDate,
+    parallel: Annotated[
+        int, typer.Option("--parallel", min=1, max=16, help="How many assignment days are worked on at once.")
+    ] = 2,
+) -> None:
+    """Compute the outcomes of assignment days and the effects again; nothing is sent, and a run that died goes on."""
+    conf = {"from_date": str(from_date), "to_date": str(to_date), "parallel_days": parallel}
+    results = run_chain(None, dag_ids=("backfill_effects",), conf=conf)
+    show_backfill(results)
+    show_next('recall sql "select * from outcomes.out_campaign_profit"')
 
 
 def report(
@@ -273,6 +287,23 @@ def show_receipts(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             for each in results.get("collect_source", [])
         ],
     )
+
+
+def show_backfill(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Prints what a backfill did.
+
+    Args:
+        results: What the tasks returned.
+    """
+    for summary in results.get("backfill_days", []):
+        before = summary["finished_before_count"]
+        output().print(
+            f"{summary['day_count']:,} assignment days from {summary['from_date']} to {summary['to_date']}"
+            + (f" ({before:,} were finished before)" if before else "")
+            + f": {summary['entry_count']:,} entries, {summary['row_count']:,} rows, as known on"
+            f" {summary['as_of_date']}; {summary['seconds']:,.1f} s, and the effects are made anew.",
+            soft_wrap=True,
+        )
 
 
 def show_fit(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -26,6 +26,12 @@ AsOf = Annotated[
     date | None,
     typer.Option("--as-of", metavar="DATE", parser=_parse_date, help="Last business day included, as 2026-01-31."),
 ]
+FromDate = Annotated[
+    date, typer.Option("--from", metavar="DATE", parser=_parse_date, help="First assignment day, as 2026-01-01.")
+]
+ToDate = Annotated[
+    date, typer.Option("--to", metavar="DATE", parser=_parse_date, help="Last assignment day, included.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write the batches to the home folder and send nothing.")]
 
 

@@ -30,8 +30,8 @@ from recall.warehouse import connection
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
-Layer = Literal["staging", "intermediate", "marts", "outcomes", "calibration", "audiences"]
-"""The layers of the warehouse, each the name of a selector in dbt_project/selectors.yml."""
+Layer = Literal["staging", "intermediate", "marts", "entries", "outcomes", "calibration", "audiences"]
+"""The layers of the warehouse, selectors of dbt_project/selectors.yml; entries is the beginning of outcomes."""
 
 SCRATCH_PREFIX = "scratch_"
 """What the names of all schemas of a scratch build begin with."""
@@ -71,6 +71,43 @@ class NodeResult:
     def is_good(self) -> bool:
         """Whether the layer may go on after this node."""
         return self.status in GOOD_STATUSES
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model as SQL for the night under way.
+
+    Attributes:
+        name: The model's name.
+        relation: The relation that it builds, as its children's SQL names it.
+        query: The select that makes its rows.
+    """
+
+    name: str
+    relation: str
+    query: str
+
+
+def compile_models(names: Sequence[str]) -> list[CompiledModel]:
+    """Renders models for the night under way and builds nothing.
+
+    Args:
+        names: The models.
+
+    Returns:
+        One for each, in the order of the names.
+
+    Raises:
+        RecallError: A model cannot be rendered.
+    """
+    nodes, failure = _invoke(["compile", "--select", *names], home=current_home(), role="transformer")
+    if failure is not None or any(str(node.status) not in GOOD_STATUSES for node in nodes):
+        raise _invocation_error("rendering models", failure)
+    found = {
+        result.node.name: CompiledModel(result.node.name, result.node.relation_name, result.node.compiled_code)
+        for result in nodes
+    }
+    return [found[name] for name in names]
 
 
 def build_layer(layer: Layer, *, prefix: str = "", on_node_done: OnNodeDone | None = None) -> list[NodeResult]:

@@ -130,7 +130,7 @@ def _prepare(workspace: Workspace, as_of_date: date) -> None:
                     sql.Identifier(SCHEMAS[0], table), sql.Identifier("control", table)
                 )
             )
-        for table in ("builds", "night", "node_results"):
+        for table in ("builds", "night", "node_results", "served_outcomes"):
             connection.execute(
                 sql.SQL("create table {} (like {} including all)").format(
                     sql.Identifier(SCHEMAS[0], table), sql.Identifier("control", table)

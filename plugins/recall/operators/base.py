@@ -42,6 +42,9 @@ class RecallOperator(BaseOperator):
     lock: ClassVar[Literal["alone", "shared", "none"]] = "alone"
     """Whether the task writes alone, beside the other tasks that it is mapped with, or not at all."""
 
+    sends: ClassVar[bool] = False
+    """Whether the task may write to people, which no backfill does."""
+
     @abstractmethod
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Does the task's work.
@@ -56,6 +59,8 @@ class RecallOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Runs `work` for Airflow."""
+        if self.sends and is_backfill(context):
+            raise AirflowFailException(f"{self.dag_id}.{self.task_id}: a backfill never sends anything")
         run = foreground.current_run()
         if run is not None:
             with run.task(self.task_id):
@@ -104,7 +109,8 @@ class RecallOperator(BaseOperator):
 class AnnounceOperator(RecallOperator):
     """Hands the night over to the next DAG: writes the order into the extra of its asset's event.
 
-    It skips itself, and so ends the chain, where the run was asked to stop after this DAG.
+    It skips itself, and so ends the chain, where the run was asked to stop after this DAG, and in a backfill, since
+    nothing may be sent after one.
 
     Args:
         asset: What this DAG has made.
@@ -119,6 +125,8 @@ class AnnounceOperator(RecallOperator):
         request = request_of(context)
         if request.stop_after == self.dag_id:
             raise AirflowSkipException(f"asked to stop after {self.dag_id}")
+        if is_backfill(context):
+            raise AirflowSkipException("a backfill announces nothing, so that nothing is sent")
         extra = request.extra()
         context["outlet_events"][self.asset].extra = extra
         return extra
@@ -147,6 +155,15 @@ def request_of(context: Context) -> NightRequest:
         interval_start=dag_run.data_interval_start,
         time_zone=business_zone(),
     )
+
+
+def is_backfill(context: Context) -> bool:
+    """Whether a run was made by Airflow's own `backfill`.
+
+    Args:
+        context: As Airflow hands it to a task.
+    """
+    return str(getattr(context["dag_run"].run_type, "value", context["dag_run"].run_type)) == "backfill"
 
 
 def counts_of(summary: DataclassInstance) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from recall.operators.night_request import NightRequest
 class RegisterMembersOperator(RecallOperator):
     """Stores who was selected: persons, assignments, entries of held-out members."""
 
+    sends = True
+
     def work(self, request: NightRequest, progress: Progress) -> dict[str, Any]:
         """Calls the ledger's registration; a dry run registers nobody."""
         from recall.hooks.delivery import register_members
@@ -72,6 +74,7 @@ class ExportChannelOperator(RecallOperator):
     """
 
     lock = "shared"
+    sends = True
 
     def __init__(self, *, channel: str, as_of_date: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -26,6 +26,9 @@ class NightRequest:
         is_followed: True where a command waits for the run, so that a failure is told at once instead of tried again.
         is_fit_forced: True to fit although no fit is due.
         erased_user_id: Whom to erase; empty for whatever came of those who were erased before.
+        from_date: Of a backfill: the first assignment day; None for any other run.
+        to_date: Of a backfill: the last assignment day.
+        parallel_days: Of a backfill: how many days are worked on at once.
     """
 
     as_of_date: date | None
@@ -37,6 +40,9 @@ class NightRequest:
     is_followed: bool = False
     is_fit_forced: bool = False
     erased_user_id: str = ""
+    from_date: date | None = None
+    to_date: date | None = None
+    parallel_days: int = 2
 
     @classmethod
     def resolve(
@@ -70,6 +76,7 @@ class NightRequest:
         else:
             as_of_date = None
         landing = given.get("landing")
+        from_text, to_text = given.get("from_date"), given.get("to_date")
         return cls(
             as_of_date=as_of_date,
             full_refresh=bool(given.get("full_refresh", False)),
@@ -80,6 +87,9 @@ class NightRequest:
             is_followed=bool(given.get("is_followed", False)),
             is_fit_forced=bool(given.get("is_fit_forced", False)),
             erased_user_id=str(given.get("erased_user_id", "")),
+            from_date=_date(str(from_text)) if from_text else None,
+            to_date=_date(str(to_text)) if to_text else None,
+            parallel_days=int(given.get("parallel_days", 2)),
         )
 
     def require_as_of_date(self) -> date:
@@ -94,6 +104,20 @@ class NightRequest:
                 next_command="recall nightly --as-of 2026-01-31",
             )
         return self.as_of_date
+
+    def require_range(self) -> tuple[date, date]:
+        """Returns the assignment days of a backfill: the first and the last.
+
+        Raises:
+            UsageError: The run was started without one of them, or they are the wrong way round.
+        """
+        if self.from_date is None or self.to_date is None or self.to_date < self.from_date:
+            raise UsageError(
+                "A backfill needs the first and the last assignment day:"
+                ' {"from_date": "2026-01-01", "to_date": "2026-01-31"}.',
+                next_command="recall backfill --from 2026-01-01 --to 2026-01-31",
+            )
+        return self.from_date, self.to_date
 
     def extra(self) -> dict[str, Any]:
         """Returns what the next DAG of the chain has to know, as the extra of an asset event."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, CronTriggerTimetable, Param
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from recall.domain.errors import RecallError
 from recall.domain.workspace import load_workspace
@@ -37,6 +37,19 @@ def nightly() -> CronTriggerTimetable:
     )
 
 
+def on_demand(*assets: Asset) -> AssetOrTimeSchedule:
+    """Returns the clock of a DAG that its assets start, and that can be asked for a range of nights.
+
+    Args:
+        assets: What it waits for.
+    """
+    from recall.hooks.timetables import NightsOnDemand
+
+    clock = NightsOnDemand("30 3 * * *", timezone=business_zone(), interval=timedelta(days=1))
+    # The scheduler's own kind of timetable, which a serialized DAG names as it does those of the SDK.
+    return AssetOrTimeSchedule(timetable=clock, assets=list(assets))  # type: ignore[arg-type]  # a clock by its form
+
+
 def hourly(*, minute: int) -> CronTriggerTimetable:
     """Returns a clock that strikes once an hour; a scheduler that is started waits for the next one.
 
@@ -46,11 +59,12 @@ def hourly(*, minute: int) -> CronTriggerTimetable:
     return CronTriggerTimetable(f"{minute} * * * *", timezone=business_zone(), run_immediately=timedelta(0))
 
 
-def dag_settings(documentation: str | None) -> dict[str, Any]:
+def dag_settings(documentation: str | None, **params: Param) -> dict[str, Any]:
     """Returns the arguments that every DAG of the night shares.
 
     Args:
         documentation: The DAG file's docstring, shown as the DAG's page.
+        params: What else a run of this DAG may be asked for, by name.
     """
     # There is no start date: one in the future makes a run end well without a task, and one in the past makes a new
     # scheduler run the last night at once.
@@ -67,5 +81,6 @@ def dag_settings(documentation: str | None) -> dict[str, Any]:
             "full_refresh": Param(False, type="boolean", title="Rebuild every user"),
             "is_fit_forced": Param(False, type="boolean", title="Fit although no fit is due"),
             "stop_after": Param("", type="string", title="Name of the DAG after which the chain ends"),
+            **params,
         },
     }

@@ -12,7 +12,7 @@ from recall.domain.errors import RecallError
 from recall.domain.home import Home, current_home
 from recall.warehouse.secrets import read_secrets, secret
 
-Role = Literal["owner", "loader", "transformer", "exporter", "bi_reader", "auditor"]
+Role = Literal["owner", "loader", "transformer", "backfiller", "exporter", "bi_reader", "auditor"]
 SERVICE_ROLES: tuple[str, ...] = tuple(role for role in get_args(Role) if role != "owner")
 
 

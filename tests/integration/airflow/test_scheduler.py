@@ -120,6 +120,41 @@ def test_day_of_a_night_on_airflow_travels_along_the_chain_and_a_refusal_comes_b
     assert sorted(_runs(server)) == ["build_warehouse failed", "ingest_raw success", "ingest_raw success"]
 
 
+def test_airflows_own_backfill_builds_a_night_and_starts_no_export(shop: Shop, server: supervisor.Server) -> None:
+    with airflow_rest.client(server) as api:
+        refused = api.post("/backfills", json=backfill_of("export_audiences"))
+        assert refused.status_code in (409, 422), refused.text
+        api.post("/backfills", json=backfill_of("build_warehouse")).raise_for_status()
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            (run,) = (
+                run
+                for run in api.get("/dags/build_warehouse/dagRuns").raise_for_status().json()["dag_runs"]
+                if run["run_type"] == "backfill"
+            )
+            if run["state"] in ("success", "failed"):
+                break
+            time.sleep(1)
+        assert run["state"] == "success"
+    assert shop.served_day() == "2024-03-10"
+    # Time enough for an asset to start what waits for it.
+    time.sleep(5)
+    assert not [run for run in _runs(server) if run.startswith("export_audiences")]
+
+
+def backfill_of(dag_id: str) -> dict[str, object]:
+    """Asks for the one night that strikes on 11 March, which is that of 10 March."""
+    return {
+        "dag_id": dag_id,
+        "from_date": "2024-03-11T00:00:00Z",
+        "to_date": "2024-03-11T12:00:00Z",
+        "run_backwards": False,
+        "max_active_runs": 1,
+        "reprocess_behavior": "none",
+        "dag_run_conf": {},
+    }
+
+
 def test_process_that_dies_is_started_again(server: supervisor.Server) -> None:
     def schedulers() -> list[psutil.Process]:
         found = []

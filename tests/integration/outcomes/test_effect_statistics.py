@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,13 @@ PERSONS = {
     "window_days": "integer", "layer_code": "text", "reason_code": "text", "line_id": "text", "is_matured": "boolean",
     "visit_count": "integer", "order_count": "integer", "net_amount": "numeric", "contribution_amount": "numeric",
     "is_returned": "boolean", "earlier_order_count": "integer", "earlier_net_amount": "numeric",
+    "assigned_date": "date", "is_campaign_window": "boolean", "cost_amount": "numeric",
+    "unknown_cost_count": "integer", "person_id": "text", "user_id": "text", "offer_code": "text",
+    "last_key_date": "date", "returned_date": "date", "relapse_key_date": "date",
 }  # fmt: skip
 CHAIN = (
-    "int_winsor_limits__found", "int_effect_cells__summed", "int_effect_strata__summed", "int_effects__compared",
+    "int_recalled_users__active", "int_winsor_limits__found", "int_effect_cells__counted", "int_effect_cells__delta",
+    "int_effect_cells__summed", "int_effect_strata__summed", "int_effects__compared",
     "int_effect_strata__paired", "int_effects__adjusted", "int_campaign_effects__delta",
 )  # fmt: skip
 # How many persons: `dusk` is too small in the control and goes with `dawn`, as persons without a layer do.
@@ -137,6 +142,8 @@ def persons() -> list[dict[str, Any]]:
                     "visit_count": orders, "order_count": orders, "net_amount": amount,
                     "contribution_amount": round(0.3 * amount, 2), "is_returned": orders > 0 and layer is not None,
                     "earlier_order_count": before, "earlier_net_amount": spent,
+                    "assigned_date": simulation.AS_OF - timedelta(days=40 + number % 7), "is_campaign_window": True,
+                    "cost_amount": 0, "unknown_cost_count": 0,
                 }
             )  # fmt: skip
     return people
@@ -149,7 +156,7 @@ def effects(home: Home, persons: list[dict[str, Any]]) -> dict[tuple[Any, ...], 
         home,
         "int_recalled_users__delta",
         PERSONS,
-        ([person[column] for column in PERSONS] for person in persons),
+        ([person.get(column) for column in PERSONS] for person in persons),
     )
     simulation.put(home, "int_campaigns__checked", simulation.CHECKED, iter([("own", "own", 0, None, True)]))
     simulation.run_models(home, *CHAIN)

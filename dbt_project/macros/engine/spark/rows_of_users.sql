@@ -24,7 +24,7 @@
 
 
 {#- Whoever asks for rows since a day leaves the others out as well: there is no index that could find them. -#}
-{% macro spark__rows_of_users(view, users, since, date, instant) -%}
+{% macro spark__rows_of_users(view, users, since, date, instant, until) -%}
     {{ spark__rows_of_wanted(view, users, 'source_user_id') }}
 {%- endmacro %}
 

@@ -112,11 +112,11 @@ returners as (
     select
         campaign_id,
         user_id
-    from {{ ref('int_recalled_users__delta') }}
+    from {{ ref('int_recalled_users__active') }}
+    where is_returned
     group by
         campaign_id,
         user_id
-    having max(case when is_returned then 1 else 0 end) = 1
 
 ),
 

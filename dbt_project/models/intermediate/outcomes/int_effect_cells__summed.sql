@@ -1,35 +1,17 @@
 -- One row per campaign, arm, window, layer, reason, whether an episode was open and whether the window has ended: the
--- sums that every mean, variance and covariance is made of.
+-- sums that every mean, variance and covariance is made of, of all days of assignment.
 {{ config(materialized='table') }}
-
-{%- set keys = [
-    'campaign_id', 'comparison_code', 'arm_code', 'is_control', 'window_days', 'layer_code', 'reason_code', 'is_aimed',
-    'is_matured',
-] %}
 
 with
 
-recalled_users as (
+cells as (
 
     select
-        campaign_id,
-        comparison_code,
-        -- All who were left out on purpose are one control, whatever their arm was called.
-        case when is_control then 'control' else arm_code end as arm_code,
-        is_control,
-        window_days,
-        layer_code,
-        reason_code,
-        line_id is not null as is_aimed,
-        is_matured,
-        visit_count,
-        order_count,
-        net_amount,
-        contribution_amount,
-        is_returned,
-        nullif(cast(earlier_order_count as {{ numeric_type() }}), 0) as earlier_order_count,
-        nullif(earlier_net_amount, 0) as earlier_net_amount
-    from {{ ref('int_recalled_users__delta') }}
+        {{ each_of(cell_keys()) }},
+        {{ each_of(cell_sums(), 'sum($) as $') }}
+    from {{ tonight('int_effect_cells', cell_keys() + cell_sums()) }} as day_cells
+    group by
+        {{ each_of(cell_keys()) }}
 
 ),
 
@@ -45,31 +27,46 @@ limits as (
 
 ),
 
-person_values as (
+buyer_values as (
 
     select
-        {{ each_of(keys, 'recalled_users.$') }},
-        recalled_users.earlier_order_count as x1,
-        recalled_users.earlier_net_amount as x2,
-        {{ metric_values() }}
-    from recalled_users
+        {{ cell_of_person() }},
+        nullif(cast(recalled_users.earlier_order_count as {{ numeric_type() }}), 0) as x1,
+        nullif(recalled_users.earlier_net_amount, 0) as x2,
+        {{ metric_values(is_limited=true) }}
+    from {{ ref('int_recalled_users__active') }} as recalled_users
     left join limits
         on
             recalled_users.campaign_id = limits.campaign_id
             and recalled_users.window_days = limits.window_days
 
+),
+
+winsorised as (
+
+    select
+        {{ each_of(cell_keys()) }},
+        {{ metric_sums(is_limited=true) }}
+    from buyer_values
+    group by
+        {{ each_of(cell_keys()) }}
+
 )
 
--- A person who did nothing is null in every value, and a sum passes over it.
 select
-    {{ each_of(keys) }},
-    count(*) as user_count,
-    coalesce(sum(x1), 0) as x1_total,
-    coalesce(sum(x2), 0) as x2_total,
-    coalesce(sum(x1 * x1), 0) as x1_x1_total,
-    coalesce(sum(x1 * x2), 0) as x1_x2_total,
-    coalesce(sum(x2 * x2), 0) as x2_x2_total,
-    {{ metric_sums() }}
-from person_values
-group by
-    {{ each_of(keys) }}
+    cells.campaign_id,
+    cells.comparison_code,
+    cells.arm_code,
+    cells.is_control,
+    cells.window_days,
+    cells.is_campaign_window,
+    nullif(cells.layer_code, '') as layer_code,
+    nullif(cells.reason_code, '') as reason_code,
+    cells.is_aimed,
+    cells.is_matured,
+    {{ each_of(cell_sums(), 'cells.$') }},
+    {{ each_of(cell_sums(is_limited=true), 'coalesce(winsorised.$, 0) as $') }}
+from cells
+left join winsorised
+    on
+        {{ each_of(cell_keys(), 'cells.$ = winsorised.$', ' and') }}

@@ -1,4 +1,4 @@
--- One row per campaign and person with an open episode at the first entry: the most recently lapsed one.
+-- One row per followed campaign and person with an open episode at the first entry: the most recently lapsed one.
 {{ config(materialized='table') }}
 
 with
@@ -11,7 +11,7 @@ entries as (
         user_id,
         assigned_at,
         assigned_date
-    from {{ ref('int_campaign_entries__resolved') }}
+    from {{ ref('int_entries__followed') }}
 
 ),
 

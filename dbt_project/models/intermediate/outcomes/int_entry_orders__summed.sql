@@ -1,5 +1,5 @@
--- One row per campaign, person and day with orders, counted from the entry; day -1 is all days before that explain the
--- outcome in part.
+-- One row per followed campaign, person and day with orders, counted from the entry; day -1 is all days before that
+-- explain the outcome in part.
 {{ config(materialized='table') }}
 
 with
@@ -12,18 +12,9 @@ entry_users as (
         user_id,
         is_control,
         assigned_at,
-        assigned_date
-    from {{ ref('int_entry_users__listed') }}
-
-),
-
-longest_windows as (
-
-    select
-        campaign_id,
-        max(window_days) as window_days
-    from {{ ref('int_campaign_windows__listed') }}
-    group by campaign_id
+        assigned_date,
+        end_date
+    from {{ ref('int_entry_users__followed') }}
 
 ),
 
@@ -84,14 +75,12 @@ entry_orders as (
         orders.contribution_amount,
         orders.discount_amount
     from entry_users
-    inner join longest_windows
-        on entry_users.campaign_id = longest_windows.campaign_id
     cross join rules
     inner join orders
         on
             entry_users.user_id = orders.user_id
             and {{ add_days('entry_users.assigned_date', '- rules.covariate_days') }} <= orders.ordered_date
-            and {{ add_days('entry_users.assigned_date', 'longest_windows.window_days') }} > orders.ordered_date
+            and entry_users.end_date > orders.ordered_date
     where
         entry_users.assigned_date > orders.ordered_date
         or entry_users.assigned_at <= orders.ordered_at

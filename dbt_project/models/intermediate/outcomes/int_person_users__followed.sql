@@ -10,6 +10,7 @@ persons as (
         person_id,
         first_assigned_at
     from {{ source('ledger', 'persons') }}
+    where {{ business_date('first_assigned_at') }} <= {{ as_of_date() }}
 
 ),
 

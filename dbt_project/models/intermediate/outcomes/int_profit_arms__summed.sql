@@ -3,82 +3,92 @@
 
 with
 
-recalled_users as (
+cells as (
 
     select
         campaign_id,
-        person_id,
         comparison_code,
-        case when is_control then 'control' else arm_code end as arm_code,
+        arm_code,
         is_control,
         window_days,
+        is_aimed,
         is_matured,
-        line_id is not null as is_aimed,
-        is_returned,
-        cast(contribution_amount as {{ numeric_type() }}) as contribution_amount
-    from {{ ref('int_recalled_users__delta') }}
+        user_count,
+        return_rate__events as returned_count,
+        contribution_amount__events as contribution_count,
+        contribution_amount__total as contribution_total,
+        contribution_amount__square_total as contribution_square_total,
+        cost_total,
+        cost_square_total,
+        contribution_cost_total,
+        unknown_cost_count
+    from {{ ref('int_effect_cells__summed') }}
     where is_campaign_window
 
 ),
 
-costs as (
+arms as (
 
     select
         campaign_id,
-        person_id,
-        cost_amount,
-        unknown_cost_count
-    from {{ ref('int_recall_costs__summed') }}
+        comparison_code,
+        arm_code,
+        is_control,
+        window_days,
+        sum(case when is_matured then user_count else 0 end) as user_count,
+        sum(case when is_matured then 0 else user_count end) as immature_count
+    from cells
+    group by
+        campaign_id,
+        comparison_code,
+        arm_code,
+        is_control,
+        window_days
 
 ),
 
 matured as (
 
     select
-        recalled_users.campaign_id,
-        recalled_users.comparison_code,
-        recalled_users.arm_code,
-        recalled_users.is_control,
-        recalled_users.window_days,
-        recalled_users.is_matured,
-        case when recalled_users.is_matured and recalled_users.is_aimed then 1 end as aimed_count,
-        case when recalled_users.is_matured and recalled_users.is_aimed and recalled_users.is_returned then 1 end
-            as returned_count,
-        case when recalled_users.is_matured then nullif(recalled_users.contribution_amount, 0) end
-            as contribution_amount,
-        -- Whoever was chosen but never written to cost nothing.
-        case when recalled_users.is_matured then coalesce(costs.cost_amount, 0) end as cost_amount,
-        case when recalled_users.is_matured then coalesce(costs.unknown_cost_count, 0) end as unknown_cost_count
-    from recalled_users
-    left join costs
-        on
-            recalled_users.campaign_id = costs.campaign_id
-            and recalled_users.person_id = costs.person_id
-            and not recalled_users.is_control
+        campaign_id,
+        comparison_code,
+        arm_code,
+        sum(case when is_aimed then user_count else 0 end) as aimed_count,
+        sum(case when is_aimed then returned_count else 0 end) as returned_count,
+        sum(contribution_count) as contribution_count,
+        sum(contribution_total) as contribution_total,
+        sum(contribution_square_total) as contribution_square_total,
+        sum(cost_total) as cost_total,
+        sum(cost_square_total) as cost_square_total,
+        sum(contribution_cost_total) as contribution_cost_total,
+        sum(unknown_cost_count) as unknown_cost_count
+    from cells
+    where is_matured
+    group by
+        campaign_id,
+        comparison_code,
+        arm_code
 
 )
 
 select
-    campaign_id,
-    comparison_code,
-    arm_code,
-    is_control,
-    window_days,
-    sum(case when is_matured then 1 else 0 end) as user_count,
-    sum(case when is_matured then 0 else 1 end) as immature_count,
-    count(aimed_count) as aimed_count,
-    count(returned_count) as returned_count,
-    count(contribution_amount) as contribution_count,
-    coalesce(sum(contribution_amount), 0) as contribution_total,
-    coalesce(sum(contribution_amount * contribution_amount), 0) as contribution_square_total,
-    coalesce(sum(cost_amount), 0) as cost_total,
-    coalesce(sum(cost_amount * cost_amount), 0) as cost_square_total,
-    coalesce(sum(contribution_amount * cost_amount), 0) as contribution_cost_total,
-    coalesce(sum(unknown_cost_count), 0) as unknown_cost_count
-from matured
-group by
-    campaign_id,
-    comparison_code,
-    arm_code,
-    is_control,
-    window_days
+    arms.campaign_id,
+    arms.comparison_code,
+    arms.arm_code,
+    arms.is_control,
+    arms.window_days,
+    arms.user_count,
+    arms.immature_count,
+    {{ each_of(
+        [
+            'aimed_count', 'returned_count', 'contribution_count', 'contribution_total', 'contribution_square_total',
+            'cost_total', 'cost_square_total', 'contribution_cost_total', 'unknown_cost_count',
+        ],
+        'coalesce(matured.$, 0) as $'
+    ) }}
+from arms
+left join matured
+    on
+        arms.campaign_id = matured.campaign_id
+        and arms.comparison_code = matured.comparison_code
+        and arms.arm_code = matured.arm_code

@@ -1,6 +1,12 @@
 -- One row per month of the first entry and channel of recall: how many were recalled, and what that caused and cost.
 {{ config(materialized='table') }}
 
+{%- set columns = [
+    'campaign_id', 'person_id', 'user_id', 'arm_code', 'is_control', 'channel', 'kind_code', 'last_key_date',
+    'assigned_date', 'window_days', 'is_matured', 'contribution_amount', 'is_returned', 'returned_date', 'cost_amount',
+    'unknown_cost_count',
+] %}
+
 with
 
 longest_window as (
@@ -22,9 +28,11 @@ recalled_users as (
         (recalled_users.is_matured and recalled_users.last_key_date is not null) as is_aimed,
         (recalled_users.is_matured and recalled_users.is_returned) as is_returned,
         recalled_users.contribution_amount,
+        recalled_users.cost_amount,
+        recalled_users.unknown_cost_count,
         recalled_users.user_id,
         {{ add_days('recalled_users.returned_date', balance_retention_day()) }} as retention_date
-    from {{ ref('int_recalled_users__delta') }} as recalled_users
+    from {{ tonight('out_recalled_users', columns) }} as recalled_users
     inner join longest_window
         on recalled_users.window_days = longest_window.window_days
     where
@@ -47,17 +55,6 @@ effects as (
     where
         effects.segment_type = 'all'
         and effects.metric_code = 'return_rate'
-
-),
-
-costs as (
-
-    select
-        campaign_id,
-        person_id,
-        cost_amount,
-        unknown_cost_count
-    from {{ ref('int_recall_costs__summed') }}
 
 ),
 
@@ -91,15 +88,10 @@ arms as (
             end
         ) as followed_count,
         sum(case when recalled_users.is_returned and active_days.user_id is not null then 1 else 0 end) as active_count,
-        -- Whoever was chosen but never written to cost nothing.
-        sum(case when recalled_users.is_matured then coalesce(costs.cost_amount, 0) else 0 end) as cost_amount,
-        sum(case when recalled_users.is_matured then coalesce(costs.unknown_cost_count, 0) else 0 end)
+        sum(case when recalled_users.is_matured then coalesce(recalled_users.cost_amount, 0) else 0 end) as cost_amount,
+        sum(case when recalled_users.is_matured then recalled_users.unknown_cost_count else 0 end)
             as unknown_cost_count
     from recalled_users
-    left join costs
-        on
-            recalled_users.campaign_id = costs.campaign_id
-            and recalled_users.person_id = costs.person_id
     left join active_days
         on
             recalled_users.user_id = active_days.user_id

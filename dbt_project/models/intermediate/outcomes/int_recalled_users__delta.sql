@@ -1,4 +1,5 @@
--- One row per campaign, person's first entry and window: what the person did from the entry on, as far as D knows.
+-- One row per followed campaign, person's first entry and window: what the person did from the entry on, as far as D
+-- knows.
 {{ config(materialized='table', post_hook='{{ analyze(this) }}') }}
 
 with
@@ -16,8 +17,10 @@ entries as (
         offer_code,
         comparison_code,
         assigned_at,
-        assigned_date
-    from {{ ref('int_campaign_entries__resolved') }}
+        assigned_date,
+        cost_amount,
+        unknown_cost_count
+    from {{ ref('int_entries__followed') }}
 
 ),
 
@@ -166,8 +169,10 @@ final as (
             when aimed_episodes.returned_date < {{ add_days('entries.assigned_date', 'windows.window_days') }}
                 then aimed_episodes.relapse_key_date
         end as relapse_key_date,
-        coalesce(earlier_orders.order_count, 0) as earlier_order_count,
-        coalesce(earlier_orders.net_amount, 0) as earlier_net_amount
+        cast(coalesce(earlier_orders.order_count, 0) as integer) as earlier_order_count,
+        coalesce(earlier_orders.net_amount, 0) as earlier_net_amount,
+        entries.cost_amount,
+        entries.unknown_cost_count
     from entries
     inner join windows
         on entries.campaign_id = windows.campaign_id
@@ -221,5 +226,7 @@ select
     relapsed_date,
     relapse_key_date,
     earlier_order_count,
-    earlier_net_amount
+    earlier_net_amount,
+    cost_amount,
+    unknown_cost_count
 from final

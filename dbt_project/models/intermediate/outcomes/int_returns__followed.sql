@@ -15,7 +15,7 @@ returns as (
         coalesce(reason_code, 'unknown') as reason_code,
         returned_date,
         relapse_key_date
-    from {{ ref('int_recalled_users__delta') }}
+    from {{ ref('int_recalled_users__active') }}
     where
         is_campaign_window
         and is_returned

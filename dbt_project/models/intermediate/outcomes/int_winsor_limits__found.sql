@@ -18,7 +18,7 @@ buyers as (
         order_count,
         net_amount,
         contribution_amount
-    from {{ ref('int_recalled_users__delta') }}
+    from {{ ref('int_recalled_users__active') }}
     where
         is_matured
         and order_count > 0
