@@ -162,7 +162,8 @@ def relapses(curves: Sequence[RelapseCurve], *, axis_label: str, description: st
     with drawn(height=2.5, salt=salt) as (figure, axes):
         colours = [ARM_COLOURS[number % len(ARM_COLOURS)] for number in range(len(curves))]
         for curve, colour in zip(curves, colours, strict=True):
-            axes.plot(curve.days, list(map(float, curve.rates)), color=colour, marker="o", markersize=4, linewidth=1.6)
+            rates = list(map(float, curve.rates))
+            axes.plot(curve.days, rates, color=colour, marker="o", markersize=4, linewidth=1.6, clip_on=False)
         axes.set_xlim(0, max(1, *(day for curve in curves for day in curve.days)) * 1.05)
         axes.set_ylim(0, max(0.05, *(float(rate) for curve in curves for rate in curve.rates)) * 1.12)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -92,10 +92,12 @@ class Limit:
     Attributes:
         label: What it is.
         days: The number.
+        kind: Which of the three kinds, 0 to 2; a kind has the same line in all plots.
     """
 
     label: str
     days: int
+    kind: int
 
 
 def shares(bars: Sequence[Share], *, description: str, salt: str) -> str:
@@ -315,7 +317,7 @@ def churn_curve(
     Args:
         quiet_days: Days since the last key day, ascending; at least one.
         survival_rates: Of each the share 0..1 that is still quiet.
-        limits: At most three: the limit in force first, then the suggested one, then the elbow.
+        limits: The marks; at most one of a kind.
         axis_label: What the horizontal axis counts.
         description: What a screen reader says.
         salt: The plot's own.
@@ -325,8 +327,9 @@ def churn_curve(
     """
     with drawn(height=2.5, salt=salt) as (figure, axes):
         axes.step([0, *quiet_days], [1.0, *map(float, survival_rates)], where="post", color=DEEP, linewidth=1.6)
-        colours = (ACCENT, AMBER, QUIET_INK)
-        for limit, colour, dashes in zip(limits, colours, ("-", "--", ":"), strict=False):
+        lines = ((ACCENT, "-"), (AMBER, "--"), (QUIET_INK, ":"))
+        for limit in limits:
+            colour, dashes = lines[limit.kind]
             axes.axvline(limit.days, color=colour, linestyle=dashes, linewidth=1.4)
         axes.set_xlim(0, max([quiet_days[-1], *(limit.days for limit in limits)]) * 1.03)
         axes.set_ylim(0, 1)
@@ -334,5 +337,9 @@ def churn_curve(
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel(axis_label)
         grid(axes)
-        legend(figure, [f"{limit.label}: {limit.days}" for limit in limits], colours[: len(limits)])
+        legend(
+            figure,
+            [f"{limit.label}: {limit.days}" for limit in limits],
+            [lines[limit.kind][0] for limit in limits],
+        )
         return svg(figure, description)

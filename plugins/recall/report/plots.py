@@ -115,11 +115,13 @@ class Plots:
         for line in [line for line in self._rows["lines"] if line["line_id"] in points][:PICTURED_LINES]:
             mine, name = points[line["line_id"]], self._texts.name(line["line_name"])
             limits = [
-                charts.Limit(self._texts(key), line[column])
-                for key, column in (
-                    ("limit_in_force", "lapse_days_in_force"),
-                    ("limit_suggested", "lapse_days_suggested"),
-                    ("limit_elbow", "elbow_days"),
+                charts.Limit(self._texts(key), line[column], kind)
+                for kind, (key, column) in enumerate(
+                    (
+                        ("limit_in_force", "lapse_days_in_force"),
+                        ("limit_suggested", "lapse_days_suggested"),
+                        ("limit_elbow", "elbow_days"),
+                    )
                 )
                 if line[column] is not None
             ]

@@ -111,7 +111,7 @@ def test_render_page_arms_not_as_drawn_hide_results_and_keep_counts() -> None:
 
 def test_render_page_funnel_without_receipts_shows_no_deliveries() -> None:
     page = render(campaigns=[CAMPAIGN], funnels=[funnel(has_receipts=False, delivered_count=0, opened_count=0)])
-    assert "No receipts came" in text_of(page)
+    assert "no receipts came" in text_of(page)
     assert ">delivered<" not in page
     assert ">returned<" in page
     # 1,170 of 9,000 assigned came back.
