@@ -1,6 +1,6 @@
 -- One row per arm of a campaign's version, with the group of arms that it may be compared within: those that may take
 -- the same treatments. Who is reachable, consents and is worth it depends on offer and channel, not on the copy.
-{{ config(materialized='table') }}
+{{ config(materialized='table', post_hook='{{ analyze(this) }}') }}
 
 with
 
