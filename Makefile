@@ -62,6 +62,7 @@ bench: setup ## measure loads, nights and rebuilds on made-up visits, as tables 
 	@.venv/bin/python -m bench.exports
 	@.venv/bin/python -m bench.effects
 	@.venv/bin/python -m bench.backfill
+	@.venv/bin/python -m bench.policy
 
 nemesis: setup ## 200 seeded rounds of kills, cuts and doubled runs against the engine, the peers' logs compared (minutes)
 	@.venv/bin/python -m tests.faults.nemesis --rounds 200 --seed 1
