@@ -39,17 +39,31 @@ wanted as (
         entries.step_number asc
 ),
 
+-- HMAC-SHA-256 of what the code is for; a column by itself, so that it is computed once.
+hashed as materialized (
+    select
+        wanted.*,
+        sha256(
+            %(outer_key)s::bytea || sha256(
+                %(inner_key)s::bytea || convert_to(
+                    concat_ws(
+                        '|', wanted.campaign_id, wanted.person_id, wanted.last_key_date, wanted.offer_code,
+                        %(draw_number)s::integer
+                    ),
+                    'UTF8'
+                )
+            )
+        ) as digest
+    from wanted
+),
+
 stored as (
     insert into ledger.coupons (
         coupon_code, campaign_id, person_id, last_key_date, offer_code, draw_number, audience_id, user_id, line_id,
         issued_date, valid_from_date, valid_until_date, reward_amount, threshold_amount
     )
     select
-        ledger.coupon_code(
-            %(inner_key)s,
-            %(outer_key)s,
-            concat_ws('|', campaign_id, person_id, last_key_date, offer_code, %(draw_number)s::integer)
-        ),
+        ledger.coupon_code(digest),
         campaign_id,
         person_id,
         last_key_date,
@@ -63,7 +77,7 @@ stored as (
         selected_date + until_days,
         reward_amount,
         threshold_amount
-    from wanted
+    from hashed
     order by campaign_id, person_id, last_key_date, offer_code
     on conflict (coupon_code) do nothing
     returning coupon_code
