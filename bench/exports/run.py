@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,7 +36,8 @@ class Measurement:
         register_seconds: Storing who was selected.
         export_seconds: Claiming, handing over and settling.
         peak_megabytes: Greatest resident memory of the exporting process.
-        process_seconds: Processor time of that process.
+        process_seconds: Processor time of that process, its start included.
+        database_seconds: Processor time of PostgreSQL while it registered and exported.
     """
 
     name: str
@@ -44,6 +46,18 @@ class Measurement:
     export_seconds: float
     peak_megabytes: float
     process_seconds: float
+    database_seconds: float
+
+
+def database_times(home: Path) -> dict[int, float]:
+    """Processor seconds of the server's processes, by process id."""
+    postmaster = int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+    found = {}
+    for process in psutil.Process(postmaster).children():
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            found[process.pid] = times.user + times.system
+    return found
 
 
 def export(channel: str, environment: dict[str, str], pipe: Connection) -> None:
@@ -54,11 +68,14 @@ def export(channel: str, environment: dict[str, str], pipe: Connection) -> None:
     peak = 0
     done = threading.Event()
     process = psutil.Process()
+    before = database_times(Path(environment["RECALL_HOME"]))
+    seen = dict(before)
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.02):
+        while not done.wait(0.1):
             peak = max(peak, process.memory_info().rss)
+            seen.update(database_times(Path(environment["RECALL_HOME"])))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -72,7 +89,9 @@ def export(channel: str, environment: dict[str, str], pipe: Connection) -> None:
         done.set()
         watcher.join()
     times = process.cpu_times()
-    pipe.send((summary.sent_count, registered - began, ended - registered, peak / 2**20, times.user + times.system))
+    database_seconds = sum(seen.values()) - sum(before.values())
+    seconds = (registered - began, ended - registered)
+    pipe.send((summary.sent_count, *seconds, peak / 2**20, times.user + times.system, database_seconds))
 
 
 def measure(name: str, channel: str, count: int, *, rate_per_second: int | None = None) -> Measurement:
@@ -115,7 +134,16 @@ def _rows(folder: Path) -> int:
 
 def show(found: list[Measurement]) -> None:
     """Prints the measurements as a table."""
-    table = Table("export", "members", "registered in s", "sent in s", "members/s", "exporter's peak MB", "its CPU s")
+    table = Table(
+        "export",
+        "members",
+        "registered in s",
+        "sent in s",
+        "members/s",
+        "exporter's peak MB",
+        "its CPU s",
+        "database's CPU s",
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     for one in found:
@@ -127,8 +155,9 @@ def show(found: list[Measurement]) -> None:
             f"{one.member_count / one.export_seconds:,.0f}",
             f"{one.peak_megabytes:,.0f}",
             f"{one.process_seconds:.1f}",
+            f"{one.database_seconds:.1f}",
         )
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 def main() -> None:

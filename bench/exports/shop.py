@@ -47,6 +47,11 @@ TABLES = """
     );
     create table audiences.int_key_behaviours__unseen (user_id text, line_id text, happened_date date);
     create index unseen_users on audiences.int_key_behaviours__unseen (user_id);
+    create table audiences.int_removals__due (
+        send_id bigint, campaign_id text, step_number integer, channel text, contact_id text, reason_code text
+    );
+    create table marts.fct_lapse_episodes (user_id text, is_open boolean);
+    create table marts.fct_recall_layers (user_id text, line_id text, last_key_date date, layer_code text);
     create table marts.dim_users (user_id text primary key, time_zone text);
     create table marts.dim_lines (line_id text primary key, line_name text);
     insert into marts.dim_lines values ('all', 'Everything');

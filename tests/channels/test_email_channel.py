@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.smtp_peer import SmtpPeer
 
 from recall.channels.contract import Answer, ChannelUnavailable, Message, MessageDelivery, Settings
 from recall.channels.email_channel import EmailDelivery, SmtpAddress, open_email
+from recall.channels.mail import compose_mail, mail_bytes
 from recall.channels.registry import open_delivery
 from recall.domain.errors import UsageError
 from recall.domain.message_template import RenderedMessage
@@ -224,3 +226,28 @@ def test_email_with_a_wrong_setting_names_it(environment: dict[str, str], fault:
 def test_unknown_way_of_delivery_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean smtp"):
         open_delivery("stmp", Settings("email", {}, Path("/nonexistent")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hi\n", "hi", "hi\n\n", "\n", f"{'x' * 78}\n", f"{'x' * 79}\n", "你好\n", "a\r\nb\n", "a\fb\n", "a\n.\n"],
+)
+@pytest.mark.parametrize("subject", ["61 days", "61 天", "long " * 40, "=?utf-8?q?a?="])
+def test_bytes_made_for_many_mails_are_those_that_the_library_makes(subject: str, text: str) -> None:
+    receivers = ("ann@example.com", "an.n+x@ex-ample.co.uk", "用户@例子.cn", f"{'x' * 60}@{'y' * 60}.example")
+    urls = (
+        f"https://shop.example/u/{'a' * 32}",
+        f"https://shop.example/u/{'a' * 90}",
+        "mailto:x@y.example?subject=no%20a",
+    )
+    for receiver, url in product(receivers, urls):
+        mail = message(receiver, subject=subject, text=text)
+        sender = "商店 <news@shop.example>"
+        try:
+            expected = compose_mail(mail, sender=sender, unsubscribe_url=url, date=NOON).as_bytes()
+        except (ValueError, UnicodeError) as fault:
+            with pytest.raises(type(fault)):
+                mail_bytes(mail, sender=sender, unsubscribe_url=url, date=NOON)
+        else:
+            assert mail_bytes(mail, sender=sender, unsubscribe_url=url, date=NOON) == expected
+            assert b"Content-Language: en\r\n" in expected

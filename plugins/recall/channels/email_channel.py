@@ -14,7 +14,7 @@ from typing import Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Settings, Traits
-from recall.channels.mail import compose_mail, mail_unsubscribe_address, sender_of, write_mailbox
+from recall.channels.mail import compose_mail, mail_bytes, mail_unsubscribe_address, sender_of, write_mailbox
 from recall.channels.unsubscribe import filled
 from recall.domain.errors import UsageError
 
@@ -131,7 +131,12 @@ class EmailDelivery:
         whatever happens to the connection, unless it says no.
         """
         try:
-            payload = self._compose(message).as_bytes()
+            payload = mail_bytes(
+                message,
+                sender=self._sender,
+                unsubscribe_url=self.unsubscribe_url(message.idempotency_key),
+                date=self._now(),
+            )
         except (ValueError, UnicodeError):
             return Answer("refused", "not_composable")
         answer = self._open_transaction(message.contact_value)

@@ -483,7 +483,7 @@ def formula_safe(cell: str) -> str:
     Returns:
         The text, with an apostrophe before it where it could begin a formula.
     """
-    if _PHONE.fullmatch(cell) or not _FORMULA.match(cell):
+    if cell[:1].isalnum() or _PHONE.fullmatch(cell) or not _FORMULA.match(cell):
         return cell
     return f"'{cell}"
 

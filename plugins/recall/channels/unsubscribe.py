@@ -36,4 +36,5 @@ def filled(pattern: str, idempotency_key: str) -> str:
         pattern: As `unsubscribe_address` gave it.
         idempotency_key: The send's key.
     """
-    return pattern.replace(PLACE_OF_KEY, quote(idempotency_key, safe=""))
+    is_plain = idempotency_key.isascii() and idempotency_key.isalnum()
+    return pattern.replace(PLACE_OF_KEY, idempotency_key if is_plain else quote(idempotency_key, safe=""))

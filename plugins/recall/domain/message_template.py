@@ -8,13 +8,14 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from recall.domain.campaign import did_you_mean
 from recall.domain.coupon import COUPON_TEXTS, SAMPLE_COUPON_CODE, Coupon
 
 SUBJECT_PREFIX = "Subject:"
+_PLACE_OF_ADDRESS = "\x00unsubscribe_url\x00"
 SAMPLE_VARIABLES: Mapping[str, str | int] = {
     "campaign_id": "welcome_back",
     "step_number": 1,
@@ -83,8 +84,8 @@ class MessageTemplate:
             TemplateFault: The template fails with these values, or its subject is not one line.
         """
         try:
-            subject = _compiled(self.subject).render(variables).strip()
-            text = _compiled(self.text).render(variables)
+            subject = _filled(self.subject, variables).strip()
+            text = _filled(self.text, variables)
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
             # The exception's text may quote values, so only its kind is passed on.
             raise TemplateFault(f"the template fails with {type(error).__name__}") from None
@@ -139,6 +140,36 @@ def _split(source: str) -> MessageTemplate:
     if first.startswith(SUBJECT_PREFIX):
         return MessageTemplate(subject=first.removeprefix(SUBJECT_PREFIX).strip(), text=rest.lstrip("\n"))
     return MessageTemplate(subject="", text=source)
+
+
+def _filled(source: str, variables: Mapping[str, str | int]) -> str:
+    """Fills in the variables: where the address of a message stands by itself, all others once for many messages."""
+    url = variables.get("unsubscribe_url")
+    if url is None or not _shows_address_only(source):
+        return _compiled(source).render(variables)
+    shared = tuple(item for item in variables.items() if item[0] != "unsubscribe_url")
+    return str(url).join(_filled_around_address(source, shared))
+
+
+@lru_cache(maxsize=4096)
+def _filled_around_address(source: str, shared: tuple[tuple[str, str | int], ...]) -> tuple[str, ...]:
+    """Returns the texts before, between and after the places of the address."""
+    text = _compiled(source).render({**dict(shared), "unsubscribe_url": _PLACE_OF_ADDRESS})
+    return tuple(text.split(_PLACE_OF_ADDRESS))
+
+
+@lru_cache(maxsize=256)
+def _shows_address_only(source: str) -> bool:
+    """Whether a template shows the address as it is wherever it names it, and neither asks for it nor changes it."""
+    tree = _environment().parse(source)
+    if any(tree.find(kind) for kind in (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Macro)):
+        return False
+    shown = [node for output in tree.find_all(nodes.Output) for node in output.nodes if _is_address(node)]
+    return len(shown) == sum(_is_address(node) for node in tree.find_all(nodes.Name))
+
+
+def _is_address(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "unsubscribe_url"
 
 
 @lru_cache(maxsize=256)

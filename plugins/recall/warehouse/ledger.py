@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from recall.domain.channel import ChannelTerms
 from recall.domain.coupon import SAMPLE_COUPON_CODE, Coupon, CouponKey
 from recall.domain.errors import GateBlocked, RecallError, UsageError
+from recall.warehouse.arrays import BigintArray, TextArray
 from recall.warehouse.queries import query
 
 State = Literal["sent", "failed", "suppressed", "unknown"]
@@ -299,11 +300,11 @@ def claim(
     sendable = [audience_id for audience_id in sendable if audience_id not in reasons]
     with connection.cursor(row_factory=class_row(Claim)) as cursor:
         claims = cursor.execute(
-            query("claim_sends"), {"audience_ids": sendable, "owner": owner, "lease": lease}
+            query("claim_sends"), {"audience_ids": TextArray(sendable), "owner": owner, "lease": lease}
         ).fetchall()
     taken = {one.audience_id for one in claims}
     reasons |= {audience_id: "already_sent" for audience_id in sendable if audience_id not in taken}
-    connection.execute(query("mark_entries_claimed"), {"audience_ids": list(taken)})
+    connection.execute(query("mark_entries_claimed"), {"audience_ids": TextArray(taken)})
     _suppress_entries(connection, reasons)
     return claims, len(picked)
 
@@ -328,17 +329,17 @@ def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str])
         connection: As exporter.
         audience_ids: Entries to look up.
     """
-    families = connection.execute(query("find_families"), {"audience_ids": list(audience_ids)}).fetchall()
+    families = connection.execute(query("find_families"), {"audience_ids": TextArray(audience_ids)}).fetchall()
     returned = _returned_entries(connection, families)
     rows = connection.execute(
         query("reasons_against"),
         {
-            "audience_ids": list(audience_ids),
-            "family_audience_ids": [row[0] for row in families],
-            "survivor_ids": [row[3] for row in families],
-            "user_ids": [row[4] for row in families],
-            "are_own": [row[5] for row in families],
-            "returned_ids": returned,
+            "audience_ids": TextArray(audience_ids),
+            "family_audience_ids": TextArray(row[0] for row in families),
+            "survivor_ids": TextArray(row[3] for row in families),
+            "user_ids": TextArray(row[4] for row in families),
+            "are_own": TextArray("t" if row[5] else "f" for row in families),
+            "returned_ids": TextArray(returned),
         },
     ).fetchall()
     return {audience_id: reason for audience_id, reason in rows if reason is not None}
@@ -349,10 +350,10 @@ def _note_told(connection: psycopg.Connection, audience_ids: Sequence[str]) -> s
 
     So it is after a restore: what was sent since the backup is not in the ledger, but its receipts may be there.
     """
-    parameters = {"audience_ids": list(audience_ids)}
+    parameters = {"audience_ids": TextArray(audience_ids)}
     told = {str(row[0]) for row in connection.execute(query("note_told_sends"), parameters)}
     if told:
-        connection.execute(query("store_landed_receipts_of_entries"), {"audience_ids": list(told)})
+        connection.execute(query("store_landed_receipts_of_entries"), {"audience_ids": TextArray(told)})
         connection.execute(query("match_receipts"))
         connection.execute("select ledger.write_refusals(null)")
     return told
@@ -364,7 +365,7 @@ def _beyond_caps(connection: psycopg.Connection, audience_ids: Sequence[str]) ->
     Whoever asks holds the rows of these persons, and of whoever shares their contacts, until the transaction ends, so
     that nobody else claims for them.
     """
-    parameters = {"audience_ids": list(audience_ids)}
+    parameters = {"audience_ids": TextArray(audience_ids)}
     connection.execute(query("hold_persons"), parameters)
     return [str(row[0]) for row in connection.execute(query("beyond_caps"), parameters)]
 
@@ -372,7 +373,7 @@ def _beyond_caps(connection: psycopg.Connection, audience_ids: Sequence[str]) ->
 def _returned_entries(connection: psycopg.Connection, families: Sequence[tuple[Any, ...]]) -> list[str]:
     """Returns the entries whose own user acted in the episode's line after its last key day."""
     users = sorted({user_id for _, _, _, _, user_id, is_own in families if is_own})
-    rows = connection.execute(query("list_unseen_key_behaviours"), {"user_ids": users}).fetchall()
+    rows = connection.execute(query("list_unseen_key_behaviours"), {"user_ids": TextArray(users)}).fetchall()
     last_dates = {(user_id, line_id): last_date for user_id, line_id, last_date in rows}
     return [
         audience_id
@@ -456,7 +457,7 @@ def settle(
             "state": state,
             "reason_code": reason_code,
             "is_retryable": is_retryable,
-            "references": [names.get(send_id, "") for send_id in held["send_ids"]],
+            "references": TextArray(names.get(send_id, "") for send_id in held["send_ids"]),
         },
     ).rowcount
 
@@ -558,7 +559,7 @@ def take_over_batches(
         claims = cursor.execute(
             query("take_over_batches"), {"channel": channel, "owner": owner, "lease": lease}
         ).fetchall()
-    connection.execute(query("mark_entries_claimed"), {"audience_ids": [one.audience_id for one in claims]})
+    connection.execute(query("mark_entries_claimed"), {"audience_ids": TextArray(one.audience_id for one in claims)})
     batches: dict[str, list[Claim]] = {}
     for one in claims:
         assert one.batch_id is not None
@@ -590,7 +591,7 @@ def take_over_repeatable(
                 "run_started_at": tried_before,
             },
         ).fetchall()
-    connection.execute(query("mark_entries_claimed"), {"audience_ids": [one.audience_id for one in claims]})
+    connection.execute(query("mark_entries_claimed"), {"audience_ids": TextArray(one.audience_id for one in claims)})
     return claims
 
 
@@ -712,7 +713,9 @@ def compose(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -
         claims: What this worker claimed, or is to take back.
     """
     with connection.cursor(row_factory=class_row(Composition)) as cursor:
-        return cursor.execute(query("compose_messages"), {"send_ids": [one.send_id for one in claims]}).fetchall()
+        return cursor.execute(
+            query("compose_messages"), {"send_ids": BigintArray(one.send_id for one in claims)}
+        ).fetchall()
 
 
 def preview(
@@ -751,12 +754,15 @@ def counts(connection: psycopg.Connection, selected_date: date, channel: str) ->
 
 
 def _held(claims: Sequence[Claim | ExpiredClaim]) -> dict[str, Any]:
-    return {"send_ids": [one.send_id for one in claims], "fences": [one.fence for one in claims]}
+    return {
+        "send_ids": BigintArray(one.send_id for one in claims),
+        "fences": BigintArray(one.fence for one in claims),
+    }
 
 
 def _suppress_entries(connection: psycopg.Connection, reasons: dict[str, str]) -> None:
     if not reasons:
         return
-    parameters = {"audience_ids": list(reasons), "reason_codes": list(reasons.values())}
+    parameters = {"audience_ids": TextArray(reasons), "reason_codes": TextArray(reasons.values())}
     connection.execute(query("suppress_entries"), parameters)
     connection.execute(query("note_suppressed_sends"), parameters)

@@ -68,3 +68,25 @@ def test_template_knows_whether_it_speaks_of_a_coupon(source: str, names_coupon:
     template = parse_template(source, needs_subject=False)
 
     assert (template.names_coupon, template.names_coupon_code) == (names_coupon, names_code)
+
+
+@pytest.mark.parametrize(
+    ("copy", "text"),
+    [
+        # Shown as it is: the rest is rendered once, whoever the message goes to.
+        ("{{ inactive_days }}: {{ unsubscribe_url }} or {{ unsubscribe_url }}\n", "45: {0} or {0}\n"),
+        ("{% if inactive_days > 9 %}{{ unsubscribe_url }}{% endif %}!\n", "{0}!\n"),
+        # Asked for or changed: rendered for each.
+        ("{{ unsubscribe_url|upper }}\n", "{1}\n"),
+        ("{% filter upper %}{{ unsubscribe_url }}{% endfilter %}\n", "{1}\n"),
+        ("{% set all %}{{ unsubscribe_url }}{% endset %}{{ all|length }}\n", "{2}\n"),
+        ("{% if unsubscribe_url.startswith('https') %}yes{% endif %}\n", "yes\n"),
+    ],
+)
+def test_copies_for_many_differ_in_the_address_and_in_nothing_else(copy: str, text: str) -> None:
+    template = parse_template(f"Subject: {{{{ inactive_days }}}} days\n\n{copy}", needs_subject=True)
+
+    for name in ("one", "another"):
+        url = f"https://shop.example/u/{name}"
+        rendered = template.render({**SAMPLE_VARIABLES, "unsubscribe_url": url})
+        assert (rendered.subject, rendered.text) == ("45 days", text.format(url, url.upper(), len(url)))

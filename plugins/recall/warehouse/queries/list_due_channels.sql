@@ -13,18 +13,17 @@ where
     entries.selected_date = %(selected_date)s
     and entries.state in ('waiting', 'claimed', 'failed')
 union
-select sends.channel
-from ledger.sends as sends
-where sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp()
-union
-select sends.channel
-from ledger.sends as sends
-where sends.state = 'unknown' and sends.repeatable_until > clock_timestamp()
-union
-select batches.channel
-from ledger.batches as batches
-inner join ledger.sends as sends on batches.batch_id = sends.batch_id
-where batches.state = 'open' and sends.state = 'unknown'
+select entries.channel
+from ledger.entries as entries
+inner join ledger.sends as sends on entries.audience_id = sends.audience_id
+left join ledger.batches as batches on sends.batch_id = batches.batch_id
+where
+    (entries.state = 'claimed' and sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp())
+    or (
+        entries.state = 'unknown'
+        and sends.state = 'unknown'
+        and (sends.repeatable_until > clock_timestamp() or batches.state = 'open')
+    )
 union
 select due.channel
 from audiences.int_removals__due as due

@@ -1,13 +1,15 @@
 -- Claims whose worker let its lease run out: dead, or frozen for longer than it may be.
 select
-    send_id,
-    fence,
-    attempted_at is not null as is_attempted
-from ledger.sends
+    sends.send_id,
+    sends.fence,
+    sends.attempted_at is not null as is_attempted
+from ledger.entries as entries
+inner join ledger.sends as sends on entries.audience_id = sends.audience_id
 where
-    channel = %(channel)s
-    and state = 'claimed'
-    and lease_expires_at < clock_timestamp()
-    and (batch_id is null or attempted_at is null or not %(is_repeatable)s)
-order by send_id
-for update skip locked
+    entries.channel = %(channel)s
+    and entries.state = 'claimed'
+    and sends.state = 'claimed'
+    and sends.lease_expires_at < clock_timestamp()
+    and (sends.batch_id is null or sends.attempted_at is null or not %(is_repeatable)s)
+order by sends.send_id
+for update of sends skip locked

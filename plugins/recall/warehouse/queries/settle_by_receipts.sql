@@ -11,9 +11,11 @@ with settled as (
     where
         sends.send_id in (
             select unclear.send_id
-            from ledger.sends as unclear
+            from ledger.entries as entries
+            inner join ledger.sends as unclear on entries.audience_id = unclear.audience_id
             where
-                unclear.state = 'unknown'
+                entries.state = 'unknown'
+                and unclear.state = 'unknown'
                 and exists (select from ledger.receipts where receipts.send_id = unclear.send_id)
             union
             select to_be_repeated.send_id

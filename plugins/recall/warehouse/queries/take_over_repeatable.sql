@@ -11,9 +11,11 @@ set
 where
     sends.send_id in (
         select candidates.send_id
-        from ledger.sends as candidates
+        from ledger.entries as entries
+        inner join ledger.sends as candidates on entries.audience_id = candidates.audience_id
         where
-            candidates.channel = %(channel)s
+            entries.channel = %(channel)s
+            and entries.state = 'unknown'
             and candidates.state = 'unknown'
             and candidates.batch_id is null
             -- Not one whose key is forgotten while the call is under way.
@@ -21,6 +23,6 @@ where
             and candidates.settled_at < %(run_started_at)s
         order by candidates.send_id
         limit %(row_limit)s
-        for update skip locked
+        for update of candidates skip locked
     )
 returning sends.audience_id, sends.send_id, sends.fence
