@@ -15,6 +15,7 @@ from recall.cli import (
     erase_command,
     experiment_command,
     night_commands,
+    quarantine_commands,
     why_command,
     workspace_commands,
 )
@@ -36,6 +37,7 @@ for group in (
     workspace_commands,
     database_commands,
     night_commands,
+    quarantine_commands,
     why_command,
     backup_commands,
     erase_command,

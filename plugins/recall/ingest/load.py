@@ -73,6 +73,7 @@ class _Pending:
     file: LandingFile
     digest: str
     known: _Known
+    is_replay: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def load_landing(
     *,
     landing: Path | None = None,
     accept: Sequence[str] = (),
+    replay: Sequence[str] = (),
     progress: Progress | None = None,
     now: datetime | None = None,
     home: Home | None = None,
@@ -105,6 +107,8 @@ def load_landing(
         landing: The folder; default the workspace's own.
         accept: Paths below the folder of rejected files, or names of silent tables, that a person accepts: a file
             with too many bad rows loads its good ones, any other rejected file is gone on without.
+        replay: Paths below the folder of files whose records are judged again though nothing in them changed, by the
+            rules, rates and time of now: what was set aside may come in, and only that is news.
         progress: Who is told about stages and rows.
         now: The moment after which an instant lies in the future; default the present one.
         home: The home folder; default the current one.
@@ -113,7 +117,7 @@ def load_landing(
         What was done; rejected files are in it and raise nothing here (`sources.require_sources` does).
 
     Raises:
-        UsageError: A name to accept is neither a file nor a table.
+        UsageError: A name to accept is neither a file nor a table, or one to replay no loaded file that is there.
         GateBlocked: The warehouse belongs to a workspace of another zone or currency.
         RecallError: Another load is running; wait for it.
     """
@@ -130,7 +134,8 @@ def load_landing(
         assert row is not None
         load_id = int(row[0])
         try:
-            pending, unchanged_count = _sort_out(connection, discovery, accepted)
+            again = frozenset(_relative(name, folder) for name in replay)
+            pending, unchanged_count = _sort_out(connection, discovery, accepted, again)
             files, tables = _load_tables(
                 connection, workspace, load_id, moment, accepted, pending, progress or SilentProgress(), place
             )
@@ -205,9 +210,9 @@ def _accept(connection: psycopg.Connection, accepted: frozenset[str], discovery:
 
 
 def _sort_out(
-    connection: psycopg.Connection, discovery: Discovery, accepted: frozenset[str]
+    connection: psycopg.Connection, discovery: Discovery, accepted: frozenset[str], again: frozenset[str]
 ) -> tuple[list[_Pending], int]:
-    """Finds the files that are new, changed, or were rejected before."""
+    """Finds the files that are new, changed, were rejected before, or are to be judged again."""
     known: dict[str, _Known] = defaultdict(_Known)
     rows = connection.execute(
         "select file_path, file_id, digest, state from control.files where state <> 'replaced'"
@@ -218,14 +223,22 @@ def _sort_out(
             known[path] = _Known(file_id, digest, entry.refused_id, entry.refused_digest, entry.is_accepted)
         else:
             known[path] = _Known(entry.loaded_id, entry.loaded_digest, file_id, digest, state == "accepted")
+    loaded_paths = [path for path, entry in known.items() if entry.loaded_id is not None]
+    present = {file.path for file in discovery.files}
+    for name in sorted(again):
+        if name not in present or name not in loaded_paths:
+            near = difflib.get_close_matches(name, [path for path in loaded_paths if path in present], n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"{name}: not a loaded file that is still in the landing folder{hint}")
     pending: list[_Pending] = []
     for file in discovery.files:
         digest = digest_of(file.location)
         entry = known[file.path]
         is_given_up = entry.is_accepted and digest == entry.refused_digest and file.path not in accepted
         is_settled = digest == entry.loaded_digest and entry.refused_id is None
-        if not is_given_up and not is_settled:
-            pending.append(_Pending(file, digest, entry))
+        is_replay = is_settled and file.path in again
+        if is_replay or (not is_given_up and not is_settled):
+            pending.append(_Pending(file, digest, entry, is_replay))
     return pending, len(discovery.files) - len(pending)
 
 
@@ -310,7 +323,7 @@ def _load_batch(context: _Context, table: Table, batch: Sequence[_Pending]) -> I
     try:
         parsed: list[tuple[_Pending, ParsedFile]] = []
         for entry in batch:
-            if entry.digest == entry.known.loaded_digest:
+            if entry.digest == entry.known.loaded_digest and not entry.is_replay:
                 # The path has its loaded content back: whatever was refused in between is mended.
                 _set_replaced(context.connection, [entry.known.refused_id])
                 continue
@@ -338,8 +351,8 @@ def _judge(context: _Context, parser: Parser, entry: _Pending) -> ParsedFile:
         entry.file,
         entry.digest,
         promised_rows=check_manifest(entry.file, entry.digest),
-        # Whoever accepts a file that has too many bad rows takes the good ones.
-        max_bad_rate=1.0 if is_accepted else context.max_bad_rate,
+        # Whoever accepts a file that has too many bad rows takes the good ones; one judged again was taken before.
+        max_bad_rate=1.0 if is_accepted or entry.is_replay else context.max_bad_rate,
     )
 
 
@@ -400,6 +413,8 @@ def _merge(context: _Context, table: Table, parser: Parser, parsed: Sequence[tup
     replaced_ids = [entry.known.loaded_id for entry, _ in parsed if entry.known.loaded_id is not None]
     # The path's old row gives way first: of one path only one content may count.
     _set_replaced(connection, [*replaced_ids, *(entry.known.refused_id for entry, _ in parsed)])
+    # So does what was set aside of it: judged again, the same record bears the same name.
+    connection.execute("delete from quarantine.rows where file_id = any (%s)", (replaced_ids,))
     arrivals = []
     for entry, file in parsed:
         row = connection.execute(

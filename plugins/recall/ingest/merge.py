@@ -169,7 +169,6 @@ class Merger:
             " or exists (select from control.repeated_rows where row_hash = a._row_hash)"
             " on conflict do nothing"
         )
-        self._run("delete from quarantine.rows where file_id = any ({replaced})", **names)
 
     def _fill(self, arrivals: Sequence[Arrival], row_count: int) -> None:
         """Copies rows straight into an empty table; large numbers of them before its indexes."""

@@ -36,7 +36,13 @@ class LoadFilesOperator(RecallOperator):
         from recall.warehouse.erasure import erase_arrivals
 
         workspace = load_workspace()
-        summary = load_landing(workspace, landing=request.landing, accept=request.accept, progress=progress)
+        summary = load_landing(
+            workspace,
+            landing=request.landing,
+            accept=request.accept,
+            replay=request.replay,
+            progress=progress,
+        )
         erase_arrivals(workspace)
         return {
             "load_id": summary.load_id,

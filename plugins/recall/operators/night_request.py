@@ -22,6 +22,7 @@ class NightRequest:
         stop_after: The DAG after which the chain ends; empty for the whole chain.
         landing: The folder of delivered files; None for the workspace's own.
         accept: Rejected files that a person accepts as missing.
+        replay: Loaded files whose records are judged again.
         dry_run: True to write batches without sending them.
         is_followed: True where a command waits for the run, so that a failure is told at once instead of tried again.
         is_fit_forced: True to fit although no fit is due.
@@ -36,6 +37,7 @@ class NightRequest:
     stop_after: str = ""
     landing: Path | None = None
     accept: tuple[str, ...] = ()
+    replay: tuple[str, ...] = ()
     dry_run: bool = False
     is_followed: bool = False
     is_fit_forced: bool = False
@@ -83,6 +85,7 @@ class NightRequest:
             stop_after=str(given.get("stop_after", "")),
             landing=Path(landing) if landing else None,
             accept=tuple(given.get("accept", ())),
+            replay=tuple(given.get("replay", ())),
             dry_run=bool(given.get("dry_run", False)),
             is_followed=bool(given.get("is_followed", False)),
             is_fit_forced=bool(given.get("is_fit_forced", False)),

@@ -36,9 +36,9 @@ class Shop:
         location.write_bytes(content.encode() if isinstance(content, str) else content)
         return location
 
-    def load(self, *, accept: Sequence[str] = ()) -> LoadSummary:
+    def load(self, *, accept: Sequence[str] = (), replay: Sequence[str] = ()) -> LoadSummary:
         """Loads what is new."""
-        summary = load_landing(self.workspace, accept=accept, now=self.now)
+        summary = load_landing(self.workspace, accept=accept, replay=replay, now=self.now)
         self.loads.append(summary)
         self.assert_conserved()
         return summary
