@@ -32,6 +32,7 @@ STEPS = (
     "int_entry_users__followed",
     "int_entry_sources__followed",
     "int_entry_orders__summed",
+    "int_entry_visits__found",
     "int_entry_visits__counted",
     "int_entry_episodes__aimed",
     "int_recalled_users__delta",

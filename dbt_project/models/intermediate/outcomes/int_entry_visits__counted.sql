@@ -22,12 +22,8 @@ visits as (
         user_id,
         visited_at,
         visited_date,
-        {{ visit_code('session_id', 'visit_id') }} as visit_code
-    from
-        {{ rows_of_users(
-            ref('stg_landing__visits'), ref('int_entry_sources__followed'),
-            since='from_date', date='visited_date', instant='visited_at', until='end_date',
-        ) }} as visits
+        visit_code
+    from {{ ref('int_entry_visits__found') }}
 
 )
 
