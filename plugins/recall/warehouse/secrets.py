@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +35,7 @@ def write_secrets(home: Home, content: dict[str, Any]) -> None:
         content: Everything that the file should hold, JSON types only.
     """
     home.root.mkdir(parents=True, exist_ok=True)
-    draft = Path(f"{home.secrets_file}.part")
+    draft = Path(f"{home.secrets_file}.{os.getpid()}-{threading.get_ident()}.part")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, sort_keys=True)
@@ -41,17 +45,32 @@ def write_secrets(home: Home, content: dict[str, Any]) -> None:
 
 
 def secret(home: Home, section: str, name: str) -> str:
-    """Returns one secret, made at random on first use.
+    """Returns one secret, made at random on first use; processes that ask at once get the same one.
 
     Args:
         home: The home folder.
         section: Group of secrets, for example `passwords`.
         name: Name within the group, for example a role.
     """
-    content = read_secrets(home)
-    group = content.setdefault(section, {})
-    if name not in group:
-        group[name] = secrets.token_urlsafe(24)
-        write_secrets(home, content)
-    value: str = group[name]
-    return value
+    value = read_secrets(home).get(section, {}).get(name)
+    if value is None:
+        with _alone(home):
+            content = read_secrets(home)
+            group = content.setdefault(section, {})
+            if name not in group:
+                group[name] = secrets.token_urlsafe(24)
+                write_secrets(home, content)
+            value = group[name]
+    return str(value)
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Keeps other processes from adding a secret meanwhile: one of two keys made at once would be lost."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(Path(f"{home.secrets_file}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
