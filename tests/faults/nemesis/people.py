@@ -69,7 +69,7 @@ def _members(random: Random, channels: Sequence[str]) -> Iterator[Member]:
             # Somebody at the same mailbox; known to be the same person, or not yet.
             contact, is_held_out = before.contact, False
             person_id = before.person_id if random.random() < 0.5 else person_id
-            step_number = 2 if person_id == before.person_id else random.choice((1, 1, 2))
+            step_number = 3 - before.step_number if person_id == before.person_id else random.choice((1, 1, 2))
         member = Member(
             audience_id=f"{user_id}-{step_number}",
             user_id=user_id,
