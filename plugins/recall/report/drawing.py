@@ -183,11 +183,14 @@ def _width(text: str) -> int:
 
 
 @cache
-def _wide_font() -> None:
+def _wide_font() -> tempfile.TemporaryDirectory[str]:
     """Tells matplotlib how wide Chinese is.
 
     It places labels by the widths of a font, and few machines that run a warehouse have a Chinese one. So a font is
     made in which each wide character is a square; it only measures. The page shows text in the reader's own fonts.
+
+    Returns:
+        The folder that holds the font, which goes with the process.
     """
     builder = FontBuilder(unitsPerEm=1000, isTTF=True)
     builder.setupGlyphOrder([".notdef", "square"])
@@ -208,6 +211,9 @@ def _wide_font() -> None:
     builder.font["cmap"].tables.append(table)
     builder.setupOS2()
     builder.setupPost()
-    path = Path(tempfile.mkdtemp(prefix="recall-font-")) / "wide.ttf"
+    # Kept by the cache, and so until the process ends: matplotlib opens the file whenever it measures.
+    folder = tempfile.TemporaryDirectory(prefix="recall-font-")
+    path = Path(folder.name) / "wide.ttf"
     builder.save(path)
     fontManager.addfont(path)
+    return folder
