@@ -36,7 +36,7 @@
 -#}
 {% macro tonight(name, columns=none) -%}
     {%- set delta = ref(delta_name(name)) -%}
-    {%- if not execute or is_rebuilt(node_called(name)) -%}
+    {%- if not execute or delta.is_cte or is_rebuilt(node_called(name)) -%}
         {{ delta }}
     {%- else -%}
         {%- set node = node_called(name) -%}
