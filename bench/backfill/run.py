@@ -112,6 +112,12 @@ def run(root: Path, users: int, days: int, parallel: int) -> list[Line]:
         print(*lines[-1], sep="  ", flush=True)
         return result
 
+    def row_count() -> int:
+        with connect("owner") as connection:
+            row = connection.execute("select count(*) from outcomes.out_recalled_users").fetchone()
+        assert row is not None
+        return int(row[0])
+
     measure("people, orders, visits", lambda: people.make_warehouse(root / "workspace", users, days), lambda _: users)
     begin, end = people.FIRST_DAY, people.FIRST_DAY + timedelta(days=days - 1)
 
@@ -121,12 +127,6 @@ def run(root: Path, users: int, days: int, parallel: int) -> list[Line]:
 
     measure("outcomes from nothing, as a rebuild makes them", outcomes, lambda _: row_count())
     kept = digests()
-
-    def row_count() -> int:
-        with connect("owner") as connection:
-            row = connection.execute("select count(*) from outcomes.out_recalled_users").fetchone()
-        assert row is not None
-        return int(row[0])
 
     measure("outcomes of a night on which nothing happened", outcomes, lambda _: 0)
     assert digests() == kept, "a quiet night changed rows"

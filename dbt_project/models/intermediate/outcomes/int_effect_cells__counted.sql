@@ -1,5 +1,5 @@
--- One row per campaign, arm, window, layer, reason, whether an episode was open, whether the window has ended, and day of
--- assignment: the sums over the persons who are followed tonight.
+-- One row per campaign, arm, window, layer, reason, whether an episode was open, whether the window has ended, and day
+-- of assignment: the sums over the persons who are followed tonight.
 {{ config(materialized='table') }}
 
 with

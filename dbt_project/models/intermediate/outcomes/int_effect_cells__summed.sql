@@ -9,7 +9,7 @@ cells as (
     select
         {{ each_of(cell_keys()) }},
         {{ each_of(cell_sums(), 'sum($) as $') }}
-    from {{ tonight('int_effect_cells', cell_keys() + cell_sums()) }} as day_cells
+    from {{ tonight('int_effect_cells', cell_keys() + cell_sums()) }}
     group by
         {{ each_of(cell_keys()) }}
 
