@@ -84,13 +84,13 @@ def test_a_fault_in_one_file_changes_no_table(warehouse: Warehouse, workspace_fa
 def test_tables_have_exactly_the_columns_of_their_files(warehouse: Warehouse) -> None:
     with warehouse.connect() as connection:
         found = connection.execute(
-            "select table_name, array_agg(column_name::text order by ordinal_position)"
+            'select table_name, array_agg(column_name::text order by column_name collate "C")'
             " from information_schema.columns where table_schema = 'definitions' and table_name = any(%s)"
             " group by table_name",
             ([definition.name for definition in DEFINITION_FILES],),
         ).fetchall()
     assert dict(found) == {
-        definition.name: [column.stored_name for column in definition.columns] for definition in DEFINITION_FILES
+        definition.name: sorted(column.stored_name for column in definition.columns) for definition in DEFINITION_FILES
     }
 
 
