@@ -33,20 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begins with the files that take longest, where processes share them: short ones fill the end."""
+    """Begins with what takes longest, where processes share the tests: short ones fill the end."""
     if config.getoption("--share"):
-        items.sort(key=lambda item: "integration" not in item.path.parts)
+        items.sort(key=lambda item: (not _is_long(item), "integration" not in item.path.parts))
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """Runs, of several processes, the files that no other has begun: pytest's own loop over what is left to take."""
+    """Runs, of several processes, what no other has begun: pytest's own loop over what is left to take."""
     folder = session.config.getoption("--share")
     if folder is None or session.config.option.collectonly or session.testsfailed:
         return None
     mine = _begun_here(session.items, Path(folder))
     item = next(mine, None)
     while item is not None:
-        # What pytest may keep set up depends on the test that follows, so its file is taken before this one runs.
+        # What pytest may keep set up depends on the test that follows, so that one is taken before this one runs.
         following = next(mine, None)
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldfail:
@@ -58,10 +58,11 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _begun_here(items: list[pytest.Item], folder: Path) -> Iterator[pytest.Item]:
-    """The tests of files that this process is the first to ask for, asked for when they are reached."""
+    """The tests that this process is the first to ask for, file by file or long ones singly, when they are reached."""
     mine: dict[str, bool] = {}
     for item in items:
-        name = item.path.relative_to(PROJECT_ROOT).as_posix().replace("/", "__")
+        shared = item.nodeid if _is_long(item) else item.path.relative_to(PROJECT_ROOT).as_posix()
+        name = shared.replace("/", "__")
         if name not in mine:
             try:
                 (folder / name).touch(exist_ok=False)
@@ -70,6 +71,10 @@ def _begun_here(items: list[pytest.Item], folder: Path) -> Iterator[pytest.Item]
                 mine[name] = False
         if mine[name]:
             yield item
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("minutes_long") is not None
 
 
 @pytest.fixture(autouse=True)

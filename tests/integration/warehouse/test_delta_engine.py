@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SHOPS = [RandomShop(seed=11), RandomShop(seed=12, has_users_table=False)]
 
 
+@pytest.mark.minutes_long
 @pytest.mark.parametrize("shop", SHOPS, ids=["with users", "without users"])
 def test_thirty_nights_of_late_and_split_files_equal_one_rebuild(
     shop: RandomShop, warehouse: Warehouse, workspace_factory: WorkspaceFactory
