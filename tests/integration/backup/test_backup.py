@@ -44,6 +44,10 @@ FROM_THE_NEXT_NIGHT = {
     "control.night",
     "control.node_results",
     "control.gate_results",
+    # Without a note of whose outcomes are served, a night follows every entry anew.
+    "control.served_outcomes",
+    "control.backfills",
+    "control.backfill_days",
     "control.survival_fits",
     "control.survival_terms",
     "pii.contact_refreshes",
