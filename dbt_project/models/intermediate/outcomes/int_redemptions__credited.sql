@@ -1,6 +1,6 @@
 -- One row per redeemed reward and the campaign that it belongs to: that of its code if it is one of ours, and then
 -- it is its owner's, whoever redeemed it; else the campaign that the redemption names.
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='table') }}
 
 with
 
