@@ -19,7 +19,6 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import psycopg
-from psycopg import sql
 
 from recall.domain.errors import RecallError, UsageError
 from recall.domain.home import Home, current_home
@@ -37,7 +36,7 @@ from recall.ingest.landing import (
     digest_of,
     discover,
 )
-from recall.ingest.merge import Arrival, Chunks, Merger
+from recall.ingest.merge import Arrival, Chunks, Merger, is_empty
 from recall.ingest.parsing import ParsedFile, Parser, Part
 from recall.ingest.summary import FileResult, LoadSummary, TableResult
 from recall.warehouse.connection import connect
@@ -275,7 +274,7 @@ def _load_tables(
             continue
         began = time.monotonic()
         with progress.stage(f"load {table.name}") as stage:
-            for batch in _batches(mine, None if _is_empty(connection, table) else BATCH_BYTES):
+            for batch in _batches(mine, None if is_empty(connection, table) else BATCH_BYTES):
                 scratch = Path(tempfile.mkdtemp(prefix="load-", dir=home.root))
                 try:
                     context = _Context(connection, load_id, settings, max_bad_rate, load_date, accepted, stage, scratch)
@@ -293,13 +292,6 @@ def _max_bad_rate(connection: psycopg.Connection, on: date) -> float:
     if row is None:
         raise RecallError("no definitions were loaded yet, so max_bad_rate is unknown", next_command="recall load")
     return float(row[0])
-
-
-def _is_empty(connection: psycopg.Connection, table: Table) -> bool:
-    query = sql.SQL("select not exists (select from {})").format(sql.Identifier(table.schema, table.name))
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return bool(row[0])
 
 
 def _batches(pending: Sequence[_Pending], max_bytes: int | None) -> Iterator[list[_Pending]]:

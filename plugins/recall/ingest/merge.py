@@ -89,7 +89,7 @@ class Merger:
         if replaced_ids:
             self._remove(replaced_ids)
         good_count = sum(arrival.row_count - arrival.quarantined_count for arrival in arrivals)
-        if not replaced_ids and self.table.personal_column is None and self._is_empty():
+        if not replaced_ids and self.table.personal_column is None and is_empty(self.connection, self.table):
             self._fill(arrivals, good_count - contested_count)
             self._copy_to_stage(arrival.contested() for arrival in arrivals)
             self._run("create temp table remaining on commit drop as select * from stage")
@@ -135,9 +135,6 @@ class Merger:
             " on commit drop"
         )
         self._has_removed = False
-
-    def _is_empty(self) -> bool:
-        return not self._number("select (exists (select from {target}) or exists (select from {versions}))::integer")
 
     def _remove(self, replaced_ids: Sequence[int]) -> None:
         """Takes all rows of files away and notes which keys must be decided again."""
@@ -461,6 +458,22 @@ class Merger:
                 [arrival.quarantined_count for arrival in arrivals],
             ),
         )
+
+
+def is_empty(connection: psycopg.Connection, table: Table) -> bool:
+    """Returns whether a table holds nothing, nor a version that lost: whether rows can be copied straight into it.
+
+    Args:
+        connection: As loader.
+        table: The table.
+    """
+    row = connection.execute(
+        sql.SQL("select not exists (select from {}) and not exists (select from {})").format(
+            sql.Identifier(table.schema, table.name), sql.Identifier(table.schema, f"{table.name}_versions")
+        )
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def _joined(names: Iterable[str], alias: str | None = None) -> sql.Composable:
