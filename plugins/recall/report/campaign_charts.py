@@ -16,12 +16,16 @@ from recall.report.drawing import (
     QUIET_INK,
     REST,
     SMALL,
+    Colour,
+    Plot,
+    boxes,
     drawn,
+    finished,
     grid,
-    legend,
-    name_rows,
-    svg,
 )
+from recall.report.texts import Label
+
+GAIN = "#5a8f4e"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Interval:
         wide_high: Upper end.
     """
 
-    label: str
+    label: Label
     lift: Decimal
     low: Decimal
     high: Decimal
@@ -74,46 +78,55 @@ class RelapseCurve:
         rates: Of each the share 0..1 that had lapsed again.
     """
 
-    label: str
+    label: Label
     days: Sequence[int]
     rates: Sequence[Decimal]
 
 
 def lifts(
-    intervals: Sequence[Interval], *, is_rate: bool, axis_label: str, names: Sequence[str], description: str, salt: str
-) -> str:
+    intervals: Sequence[Interval],
+    *,
+    is_rate: bool,
+    axis_label: Label,
+    names: tuple[Label, Label],
+    description: Label,
+    salt: str,
+) -> Plot:
     """Draws lifts as points with their intervals, one row each, zero as a line.
 
     Args:
         intervals: The rows, the first on top; at least one.
         is_rate: Whether they are shares, shown in percentage points, or amounts.
         axis_label: The unit.
-        names: Of the two intervals, for the legend.
+        names: Of the two intervals, the narrow one first, for the legend.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
     factor = 100 if is_rate else 1
-    with drawn(height=0.75 + 0.42 * len(intervals), salt=salt) as (figure, axes):
-        for place, each in enumerate(intervals):
-            lift, low, high, wide_low, wide_high = (
-                float(value) * factor for value in (each.lift, each.low, each.high, each.wide_low, each.wide_high)
+    with drawn(height=0.4 + 0.42 * len(intervals), salt=salt) as axes:
+        for low, high, colour, width in (("wide_low", "wide_high", REST, 5.0), ("low", "high", DEEP, 2.2)):
+            axes.hlines(
+                range(len(intervals)),
+                [float(getattr(each, low)) * factor for each in intervals],
+                [float(getattr(each, high)) * factor for each in intervals],
+                colors=colour,
+                linewidth=width,
             )
-            axes.plot([wide_low, wide_high], [place, place], color=REST, linewidth=5, solid_capstyle="butt")
-            axes.plot([low, high], [place, place], color=DEEP, linewidth=2.2, solid_capstyle="butt")
-            axes.plot([lift], [place], marker="o", color=ACCENT, markersize=5)
+        lifted = [float(each.lift) * factor for each in intervals]
+        axes.plot(lifted, range(len(intervals)), marker="o", linestyle="", color=ACCENT, markersize=5)
         axes.axvline(0, color=INK, linewidth=0.8)
-        name_rows(axes, [each.label for each in intervals])
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+,.6g}" if value else "0"))
-        axes.set_xlabel(axis_label)
-        legend(figure, names, [DEEP, REST])
-        return svg(figure, description)
+        return finished(
+            axes,
+            description,
+            row_names=[each.label for each in intervals],
+            colours=[Colour(name, colour) for name, colour in zip(names, (DEEP, REST), strict=True)],
+            axis_label=axis_label,
+        )
 
 
-def waterfall(amounts: Waterfall, labels: Sequence[str], *, axis_label: str, description: str, salt: str) -> str:
+def waterfall(amounts: Waterfall, labels: Sequence[Label], *, axis_label: Label, description: Label, salt: str) -> Plot:
     """Draws contribution, cost and profit as steps from one to the next, profit with its interval.
 
     Args:
@@ -122,32 +135,33 @@ def waterfall(amounts: Waterfall, labels: Sequence[str], *, axis_label: str, des
         axis_label: The currency.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
     contribution, cost, profit, low, high = (
         float(value) for value in (amounts.contribution, amounts.cost, amounts.profit, amounts.low, amounts.high)
     )
-    with drawn(height=1.75, salt=salt) as (figure, axes):
-        axes.barh([0], [contribution], color=DEEP, height=0.62)
-        axes.barh([1], [-cost], left=[contribution], color=ACCENT, height=0.62)
-        axes.barh([2], [profit], color="#5a8f4e" if profit >= 0 else ACCENT, height=0.62)
+    with drawn(height=1.45, salt=salt) as axes:
+        steps = (
+            (0.0, contribution, DEEP),
+            (contribution, -cost, ACCENT),
+            (0.0, profit, GAIN if profit >= 0 else ACCENT),
+        )
+        corners = [(start, place - 0.31, start + step, place + 0.31) for place, (start, step, _) in enumerate(steps)]
+        boxes(axes, corners, [colour for _, _, colour in steps])
         axes.plot([low, high], [2, 2], color=INK, linewidth=1.4, marker="|", markersize=8)
-        for place, value in enumerate((contribution, -cost, profit)):
+        ends = [x for start, step, _ in steps for x in (start, start + step)]
+        axes.update_datalim([(x, 0) for x in ends])
+        axes.autoscale_view(scaley=False)
+        numbers = [f"{step:+,.0f}" for _, step, _ in steps]
+        for place, number in enumerate(numbers):
             right = max(0.0, contribution, high) if place == 2 else max(0.0, contribution)
-            axes.annotate(
-                f"{value:+,.0f}", (right, place), (5, 0), textcoords="offset points", va="center", fontsize=SMALL
-            )
+            axes.annotate(number, (right, place), (5, 0), textcoords="offset points", va="center", fontsize=SMALL)
         axes.axvline(0, color=QUIET_INK, linewidth=0.8)
-        name_rows(axes, labels)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.set_xlabel(axis_label)
-        return svg(figure, description)
+        return finished(axes, description, row_names=labels, beside=numbers, axis_label=axis_label)
 
 
-def relapses(curves: Sequence[RelapseCurve], *, axis_label: str, description: str, salt: str) -> str:
+def relapses(curves: Sequence[RelapseCurve], *, axis_label: Label, description: Label, salt: str) -> Plot:
     """Draws per arm the share of the returned who lapsed again, by days after the return.
 
     Args:
@@ -155,11 +169,8 @@ def relapses(curves: Sequence[RelapseCurve], *, axis_label: str, description: st
         axis_label: What the horizontal axis counts.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=2.5, salt=salt) as (figure, axes):
+    with drawn(height=2.0, salt=salt) as axes:
         colours = [ARM_COLOURS[number % len(ARM_COLOURS)] for number in range(len(curves))]
         for curve, colour in zip(curves, colours, strict=True):
             rates = list(map(float, curve.rates))
@@ -169,7 +180,6 @@ def relapses(curves: Sequence[RelapseCurve], *, axis_label: str, description: st
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.set_xlabel(axis_label)
         grid(axes)
-        legend(figure, [curve.label for curve in curves], colours)
-        return svg(figure, description)
+        legend = [Colour(curve.label, colour) for curve, colour in zip(curves, colours, strict=True)]
+        return finished(axes, description, colours=legend, axis_label=axis_label)

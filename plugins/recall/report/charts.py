@@ -1,17 +1,18 @@
 """The report's plots of customers and lapses, as SVG that stands inside the page.
 
-Labels come in the reader's language; what a plot writes itself are numbers. Every plot's `salt` keeps the names inside
-it apart from those of the page's other plots.
+Labels come in every language; what a plot writes itself are numbers. Every plot's `salt` keeps the names inside it
+apart from those of the page's other plots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from recall.report.drawing import (
@@ -24,16 +25,21 @@ from recall.report.drawing import (
     PALE,
     QUIET_INK,
     SMALL,
+    Colour,
+    Plot,
+    boxes,
     count_up,
     day_number,
     drawn,
+    finished,
     grid,
     layer_colours,
-    legend,
-    name_rows,
     show_dates,
-    svg,
 )
+from recall.report.texts import Label, same_in_all
+
+BAR = 0.33
+"""Half the height of a bar, of which each row has one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Share:
         whole: What it is a part of; at least 1.
     """
 
-    label: str
+    label: Label
     part: int
     whole: int
 
@@ -95,42 +101,39 @@ class Limit:
         kind: Which of the three kinds, 0 to 2; a kind has the same line in all plots.
     """
 
-    label: str
+    label: Label
     days: int
     kind: int
 
 
-def shares(bars: Sequence[Share], *, description: str, salt: str) -> str:
+def shares(bars: Sequence[Share], *, description: Label, salt: str) -> Plot:
     """Draws horizontal bars of shares, the first on top.
 
     Args:
         bars: The bars; at least one.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=0.25 + 0.36 * len(bars), salt=salt) as (figure, axes):
+    with drawn(height=0.25 + 0.36 * len(bars), salt=salt) as axes:
         values = [bar.part / bar.whole for bar in bars]
         # A share above one may be: more messages than users. The bar ends where the track does.
         top = max(*values, 0.05)
-        positions = range(len(bars))
-        axes.barh(positions, [top] * len(bars), color=PALE, height=0.66)
-        axes.barh(positions, values, color=ACCENT, height=0.66)
-        for position, bar, value in zip(positions, bars, values, strict=True):
-            text = f"{value:.0%}  ({bar.part:,} / {bar.whole:,})"
-            axes.annotate(text, (top, position), (4, 0), textcoords="offset points", va="center", fontsize=SMALL)
-        name_rows(axes, [bar.label for bar in bars])
+        boxes(axes, [(0, place - BAR, top, place + BAR) for place in range(len(bars))], [PALE])
+        boxes(axes, [(0, place - BAR, value, place + BAR) for place, value in enumerate(values)], [ACCENT])
         axes.set_xlim(0, top)
-        axes.xaxis.set_visible(False)
-        axes.spines["bottom"].set_visible(False)
-        return svg(figure, description)
+        numbers = [f"{value:.0%}  ({bar.part:,} / {bar.whole:,})" for bar, value in zip(bars, values, strict=True)]
+        _write_beside(axes, [top] * len(bars), numbers)
+        return finished(axes, description, row_names=[bar.label for bar in bars], beside=numbers)
 
 
 def stacked_days(
-    days: Sequence[date], counts: Mapping[str, Sequence[int]], names: Mapping[str, str], *, description: str, salt: str
-) -> str:
+    days: Sequence[date],
+    counts: Mapping[str, Sequence[int]],
+    names: Mapping[str, Label],
+    *,
+    description: Label,
+    salt: str,
+) -> Plot:
     """Draws counts over time, one band per code on top of the other.
 
     Args:
@@ -139,30 +142,26 @@ def stacked_days(
         names: Per code its name in the legend.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=2.7, salt=salt) as (figure, axes):
-        colours = layer_colours(counts)
+    with drawn(height=2.3, salt=salt) as axes:
+        colours = layer_colours(len(counts))
         numbers = [day_number(day) for day in days]
         axes.stackplot(numbers, list(counts.values()), colors=colours, linewidth=0)
         axes.set_xlim(numbers[0], numbers[-1])
         axes.set_ylim(bottom=0)
         show_dates(axes)
         count_up(axes)
-        legend(figure, [names[code] for code in counts], colours)
-        return svg(figure, description)
+        return finished(axes, description, colours=_legend((names[code] for code in counts), colours))
 
 
 def stacked_bars(
-    labels: Sequence[str],
+    labels: Sequence[Label],
     counts: Mapping[str, Sequence[int]],
-    names: Mapping[str, str],
+    names: Mapping[str, Label],
     *,
-    description: str,
+    description: Label,
     salt: str,
-) -> str:
+) -> Plot:
     """Draws horizontal bars, each a stack of counts with the sum at its end; the first bar on top.
 
     Args:
@@ -171,113 +170,103 @@ def stacked_bars(
         names: Per code its name in the legend.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=0.6 + 0.36 * len(labels), salt=salt) as (figure, axes):
-        colours = layer_colours(counts)
+    with drawn(height=0.25 + 0.36 * len(labels), salt=salt) as axes:
+        colours = layer_colours(len(counts))
         reached = [0] * len(labels)
         for colour, values in zip(colours, counts.values(), strict=True):
-            axes.barh(range(len(labels)), values, left=reached, color=colour, height=0.66)
-            reached = [sum(pair) for pair in zip(reached, values, strict=True)]
-        for position, total in enumerate(reached):
-            axes.annotate(
-                f"{total:,}", (total, position), (4, 0), textcoords="offset points", va="center", fontsize=SMALL
-            )
-        name_rows(axes, labels)
+            ends = [sum(pair) for pair in zip(reached, values, strict=True)]
+            corners = [
+                (left, place - BAR, right, place + BAR)
+                for place, (left, right) in enumerate(zip(reached, ends, strict=True))
+            ]
+            boxes(axes, corners, [colour])
+            reached = ends
         axes.set_xlim(0, max([*reached, 1]))
-        axes.xaxis.set_visible(False)
-        axes.spines["bottom"].set_visible(False)
-        legend(figure, [names[code] for code in counts], colours)
-        return svg(figure, description)
+        sums = [f"{total:,}" for total in reached]
+        _write_beside(axes, reached, sums)
+        legend = _legend((names[code] for code in counts), colours)
+        return finished(axes, description, row_names=labels, beside=sums, colours=legend)
 
 
 def month_flows(
     months: Sequence[date],
-    counts: Mapping[str, Sequence[int]],
-    colours: Sequence[str],
+    flows: Sequence[tuple[Colour, Sequence[int]]],
     *,
-    description: str,
+    description: Label,
     salt: str,
     unfinished: Collection[date] = (),
-) -> str:
+) -> Plot:
     """Draws a bar per month: what came upwards, what went downwards.
 
     Args:
         months: The months' first days, ascending; at least one.
-        counts: Per name, for the legend, the count of each month; what went is negative.
-        colours: Of the names.
+        flows: Per entry of the legend the count of each month; what went is negative.
         description: What a screen reader says.
         salt: The plot's own.
         unfinished: Months that are not over; they are drawn pale.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=2.7, salt=salt) as (figure, axes):
+    with drawn(height=2.3, salt=salt) as axes:
         above, below = [0] * len(months), [0] * len(months)
-        for values, colour in zip(counts.values(), colours, strict=True):
-            bottoms = [up if value > 0 else down for value, up, down in zip(values, above, below, strict=True)]
-            bars = axes.bar(range(len(months)), values, bottom=bottoms, color=colour, width=0.78)
-            for month, bar in zip(months, bars, strict=True):
-                bar.set_alpha(0.45 if month in unfinished else 1.0)
+        for colour, values in flows:
+            starts = [up if value > 0 else down for value, up, down in zip(values, above, below, strict=True)]
+            corners = [
+                (place - 0.39, start, place + 0.39, start + value)
+                for place, (start, value) in enumerate(zip(starts, values, strict=True))
+            ]
+            boxes(axes, corners, [(colour.value, 0.45 if month in unfinished else 1.0) for month in months])
             above = [up + max(value, 0) for up, value in zip(above, values, strict=True)]
             below = [down + min(value, 0) for down, value in zip(below, values, strict=True)]
         step = max(1, -(-len(months) // 5))
         places = range(0, len(months), step)
         axes.set_xticks(list(places), [f"{months[place]:%Y-%m}" for place in places])
+        axes.set_xlim(-0.6, len(months) - 0.4)
+        span = max(max(above) - min(below), 1)
+        axes.set_ylim(min(below) - 0.05 * span, max(above) + 0.05 * span)
         axes.axhline(0, color=QUIET_INK, linewidth=0.6)
         count_up(axes, bins=6)
         axes.spines["bottom"].set_visible(False)
-        legend(figure, list(counts), colours)
-        return svg(figure, description)
+        return finished(axes, description, colours=[colour for colour, _ in flows])
 
 
-def heat_map(cells: Sequence[HeatCell], *, description: str, salt: str) -> str:
+def heat_map(cells: Sequence[HeatCell], *, description: Label, salt: str) -> Plot:
     """Draws shares as a grid, the darker the higher, each with its numbers; a cell that is not given stays empty.
 
     Args:
         cells: The cells; at least one. Rows and columns stand in the order in which they first appear.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
     rows = list(dict.fromkeys(cell.row for cell in cells))
     columns = list(dict.fromkeys(cell.column for cell in cells))
     highest = max(max(cell.part / cell.whole for cell in cells), 0.01)
-    with drawn(height=0.4 + 0.3 * len(rows), salt=salt) as (figure, axes):
+    with drawn(height=0.3 + 0.3 * len(rows), salt=salt) as axes:
         scale = matplotlib.colors.LinearSegmentedColormap.from_list("retention", [PALE, *LAYER_COLOURS])
-        for cell in cells:
-            column, row = columns.index(cell.column), rows.index(cell.row)
-            value = cell.part / cell.whole
-            corner = (column - 0.48, row - 0.46)
-            axes.add_patch(matplotlib.patches.Rectangle(corner, 0.96, 0.92, color=scale(value / highest), linewidth=0))
+        places = [(columns.index(cell.column), rows.index(cell.row)) for cell in cells]
+        values = [cell.part / cell.whole for cell in cells]
+        corners = [(column - 0.48, row - 0.46, column + 0.48, row + 0.46) for column, row in places]
+        boxes(axes, corners, [scale(value / highest) for value in values])
+        for cell, (column, row), value in zip(cells, places, values, strict=True):
             ink = "white" if value / highest > 0.6 else INK
             text = f"{value:.1%} n={cell.whole:,}"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
         axes.set_xlim(-0.5, len(columns) - 0.5)
         axes.set_xticks(range(len(columns)), columns)
-        name_rows(axes, rows)
         axes.xaxis.tick_top()
         axes.spines["bottom"].set_visible(False)
-        return svg(figure, description)
+        return finished(axes, description, row_names=[same_in_all(row) for row in rows])
 
 
-def campaign_dots(dots: Sequence[CampaignDot], *, description: str, salt: str) -> str:
+def campaign_dots(dots: Sequence[CampaignDot], names: Mapping[str, Label], *, description: Label, salt: str) -> Plot:
     """Draws past campaigns by their start: how many of those touched redeemed, the area as their number.
 
     Args:
         dots: The campaigns' arms; at least one.
+        names: Per arm its name in the legend.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=2.7, salt=salt) as (figure, axes):
+    with drawn(height=2.3, salt=salt) as axes:
         arms = sorted({dot.arm_code for dot in dots})
         colours = [ARM_COLOURS[number % len(ARM_COLOURS)] for number in range(len(arms))]
         largest = max(dot.member_count for dot in dots)
@@ -299,8 +288,7 @@ def campaign_dots(dots: Sequence[CampaignDot], *, description: str, salt: str) -
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         show_dates(axes)
         grid(axes)
-        legend(figure, arms, colours)
-        return svg(figure, description)
+        return finished(axes, description, colours=_legend((names[arm] for arm in arms), colours))
 
 
 def churn_curve(
@@ -308,10 +296,10 @@ def churn_curve(
     survival_rates: Sequence[Decimal],
     limits: Sequence[Limit],
     *,
-    axis_label: str,
-    description: str,
+    axis_label: Label,
+    description: Label,
     salt: str,
-) -> str:
+) -> Plot:
     """Draws the share of gaps that are still quiet after so many days, and the limits beside it.
 
     Args:
@@ -321,11 +309,8 @@ def churn_curve(
         axis_label: What the horizontal axis counts.
         description: What a screen reader says.
         salt: The plot's own.
-
-    Returns:
-        An SVG element.
     """
-    with drawn(height=2.5, salt=salt) as (figure, axes):
+    with drawn(height=2.0, salt=salt) as axes:
         axes.step([0, *quiet_days], [1.0, *map(float, survival_rates)], where="post", color=DEEP, linewidth=1.6)
         lines = ((ACCENT, "-"), (AMBER, "--"), (QUIET_INK, ":"))
         for limit in limits:
@@ -335,11 +320,22 @@ def churn_curve(
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_xlabel(axis_label)
         grid(axes)
-        legend(
-            figure,
-            [f"{limit.label}: {limit.days}" for limit in limits],
-            [lines[limit.kind][0] for limit in limits],
-        )
-        return svg(figure, description)
+        colours = [
+            Colour({language: f"{name}: {limit.days}" for language, name in limit.label.items()}, lines[limit.kind][0])
+            for limit in limits
+        ]
+        return finished(axes, description, colours=colours, axis_label=axis_label)
+
+
+def _write_beside(axes: Axes, ends: Sequence[float], texts: Sequence[str]) -> None:
+    """Writes a number beside the end of each row's bar, and takes the horizontal axis away."""
+    for place, (end, text) in enumerate(zip(ends, texts, strict=True)):
+        axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center", fontsize=SMALL)
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _legend(names: Iterable[Label], colours: Sequence[str]) -> list[Colour]:
+    """Puts names and colours together."""
+    return [Colour(name, colour) for name, colour in zip(names, colours, strict=True)]

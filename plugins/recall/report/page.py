@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from recall.domain.errors import UsageError
 from recall.domain.home import Home
 from recall.report.plots import PICTURED_CAMPAIGNS, PICTURED_LINES, Plots
-from recall.report.texts import LANGUAGES, Language, Texts, load_texts
+from recall.report.texts import LANGUAGES, Language, load_texts
 from recall.warehouse.connection import connect
 
 REPORT_DIR = Path(__file__).parent
@@ -130,21 +130,21 @@ def render_page(figures: Figures, language: Language = "en") -> str:
         "signed_share": _signed_share,
         "signed": _signed,
     }
+    texts = {each: load_texts(each) for each in LANGUAGES}
     body = environment.get_template("body.html.j2")
-    bodies = {each: Markup(body.render(_figures_in(figures, load_texts(each)))) for each in LANGUAGES}
+    shown = _shown(figures, Plots(figures.rows, texts))
+    bodies = {each: Markup(body.render(shown, t=texts[each])) for each in LANGUAGES}
     return environment.get_template("page.html.j2").render(
-        bodies=bodies, language=language, texts={each: load_texts(each) for each in LANGUAGES}, figures=figures
+        bodies=bodies, language=language, texts=texts, figures=figures
     )
 
 
-def _figures_in(figures: Figures, texts: Texts) -> dict[str, Any]:
-    """Hands the rows over to the template, with the plots of one language."""
+def _shown(figures: Figures, plots: Plots) -> dict[str, Any]:
+    """Hands rows and plots over to the template."""
     rows = figures.rows
-    plots = Plots(rows, texts)
     campaigns = rows["campaigns"][:PICTURED_CAMPAIGNS]
     return {
         **rows,
-        "t": texts,
         "as_of_date": figures.as_of_date,
         "selected_date": figures.selected_date,
         "published_at": figures.published_at,

@@ -13,6 +13,8 @@ import yaml
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+Label = Mapping[Language, str]
+"""A text in every language."""
 CATALOGUE = Path(__file__).parent / "texts.yml"
 
 
@@ -64,6 +66,21 @@ class Texts:
         return word.format(n=numbers[0]) if word and numbers else word
 
 
+def same_in_all(text: str) -> Label:
+    """Returns a text that is the same in every language, such as a number."""
+    return dict.fromkeys(LANGUAGES, text)
+
+
+def composed(pattern: str, *parts: Label) -> Label:
+    """Puts labels together in every language.
+
+    Args:
+        pattern: What stands between them, with {} for each.
+        parts: The labels.
+    """
+    return {language: pattern.format(*(part[language] for part in parts)) for language in LANGUAGES}
+
+
 @cache
 def load_texts(language: Language) -> Texts:
     """Reads the catalogue.
@@ -71,8 +88,15 @@ def load_texts(language: Language) -> Texts:
     Args:
         language: Which of its languages.
     """
-    catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     sentences, words = (
-        {key: versions[language] for key, versions in catalogue[part].items()} for part in ("sentences", "words")
+        {key: versions[language] for key, versions in _catalogue()[part].items()} for part in ("sentences", "words")
     )
     return Texts(language=language, sentences=sentences, words=words)
+
+
+@cache
+def _catalogue() -> dict[str, dict[str, Label]]:
+    """Reads the file, which holds all languages, once."""
+    # The loader that is written in C takes a tenth of the time; PyYAML's wheels have it, a build without libyaml not.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return dict(yaml.load(CATALOGUE.read_text(encoding="utf-8"), Loader=loader))

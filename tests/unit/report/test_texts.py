@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from string import Formatter
 
@@ -79,6 +80,18 @@ def test_shipped_codes_have_chinese_names_and_own_ones_stand_as_words() -> None:
     assert chinese.word("order_count_30d_before_last_order") == "此前 30 天下单次数"
     assert chinese.word("my_own_persona") == "my own persona"
     assert chinese.name("Wine_and_more") == "Wine_and_more"
+
+
+def test_every_check_of_the_gates_is_described_in_chinese() -> None:
+    chinese = load_texts("zh")
+    suites = sorted((PROJECT_ROOT / "expectations").glob("*/*.json"))
+    described = [
+        expectation["description"]
+        for path in suites
+        for expectation in json.loads(path.read_text(encoding="utf-8"))["expectations"]
+    ]
+    assert len(described) >= len(suites) > 0
+    assert [text for text in described if not CHINESE.search(chinese.name(text))] == []
 
 
 def test_missing_sentence_or_figure_is_an_error() -> None:
