@@ -7,6 +7,8 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from typing import Self
 
+_BYE = b"221 bye\r\n"
+
 
 class _Conversation(asyncio.Protocol):
     """One connection, line by line (RFC 5321)."""
@@ -23,26 +25,27 @@ class _Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while True:
-            end = b"\r\n.\r\n" if self.is_text else b"\r\n"
-            line, found, rest = self.buffer.partition(end)
-            if not found:
-                return
-            self.buffer = rest
-            if self.is_text:
-                self.is_text = False
-                self.counts[0] += 1
-                self.transport.write(b"250 taken\r\n")
-                continue
-            verb = line[:4].upper()
-            if verb == b"DATA":
-                self.is_text = True
-                self.transport.write(b"354 go on\r\n")
-            elif verb == b"QUIT":
-                self.transport.write(b"221 bye\r\n")
-                self.transport.close()
-            else:
-                self.transport.write(b"250 ok\r\n")
+        replies = list(iter(self._next_reply, None))
+        # All that is known by now leaves at once, as of servers that take commands in groups.
+        self.transport.write(b"".join(reply for reply in replies))
+        if replies and replies[-1] == _BYE:
+            self.transport.close()
+
+    def _next_reply(self) -> bytes | None:
+        """Answers the next line or text; None if there is no whole one yet."""
+        line, found, rest = self.buffer.partition(b"\r\n.\r\n" if self.is_text else b"\r\n")
+        if not found:
+            return None
+        self.buffer = rest
+        if self.is_text:
+            self.is_text = False
+            self.counts[0] += 1
+            return b"250 taken\r\n"
+        verb = line[:4].upper()
+        self.is_text = verb == b"DATA"
+        return {b"DATA": b"354 go on\r\n", b"QUIT": _BYE, b"EHLO": b"250-sink\r\n250 PIPELINING\r\n"}.get(
+            verb, b"250 ok\r\n"
+        )
 
 
 def _serve(pipe: Connection) -> None:

@@ -44,21 +44,21 @@ def settings(peer: SmtpPeer, **more: str) -> Settings:
 
 @contextmanager
 def scripted_server(answers: list[bytes]) -> Iterator[SmtpAddress]:
-    """A server that reads a line before each answer, and then hangs up; after a 354 it reads the whole text."""
+    """A server that reads a line before each answer, after a 354 the whole text, and then hangs up."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
         connection, _ = listener.accept()
         with connection, connection.makefile("rb") as lines:
             connection.sendall(b"220 ready\r\n")
+            end = b""
             for answer in answers:
-                line = lines.readline()
-                if answers and line == b"":
+                while (line := lines.readline()) not in (end, b"") and end:
+                    pass
+                if line == b"":
                     return
                 connection.sendall(answer)
-                if answer.startswith(b"354"):
-                    while lines.readline() not in (b".\r\n", b""):
-                        pass
+                end = b".\r\n" if answer.startswith(b"354") else b""
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -110,12 +110,14 @@ def test_email_carries_each_receiver_in_a_transaction_of_its_own(smtp_peer: Smtp
     ]
 
 
-def test_email_with_a_line_break_in_its_subject_is_refused_and_the_next_one_sent(smtp_peer: SmtpPeer) -> None:
+def test_email_that_cannot_be_composed_is_refused_and_the_next_one_sent(smtp_peer: SmtpPeer) -> None:
     with open_email(settings(smtp_peer)) as way:
         first = deliver_one(way, message(subject="Hi\nBcc: everybody@example.com"))
+        abroad = deliver_one(way, message("用户@example.com"))
         second = deliver_one(way, message("bob@example.com"))
 
     assert (first.verdict, first.reason_code) == ("refused", "not_composable")
+    assert abroad == first
     assert second.verdict == "accepted"
     assert smtp_peer.log.receivers == ["bob@example.com"]
 
@@ -138,25 +140,40 @@ def test_email_refused_after_its_text_says_for_how_long(
     assert (answer.verdict, answer.reason_code) == verdict
 
 
+# Line by line, and to a server that takes commands in groups.
+GREETINGS = (b"250 hi\r\n", b"250-hi\r\n250 PIPELINING\r\n")
+
+
+@pytest.mark.parametrize("greeting", GREETINGS)
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        # EHLO, MAIL, RCPT and DATA; then the text and its reply.
-        ([b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"], "ambiguous no_final_reply"),
-        ([b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b""], "ambiguous no_final_reply"),
-        ([b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"250 hm\r\n"], "try_again smtp_250"),
+        # MAIL, RCPT and DATA; then the text and its reply.
+        ([b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"], "ambiguous no_final_reply"),
+        ([b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b""], "ambiguous no_final_reply"),
+        ([b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 taken\r\n"], "accepted"),
+        ([b"250 ok\r\n", b"250 ok\r\n", b"250 hm\r\n"], "try_again smtp_250"),
     ],
 )
 def test_email_without_a_final_reply_is_ambiguous_only_once_the_text_was_asked_for(
-    answers: list[bytes], expected: str
+    answers: list[bytes], expected: str, greeting: bytes
 ) -> None:
-    with scripted_server(answers) as address:
+    with scripted_server([greeting, *answers]) as address:
         assert deliver_to(address, message()) == expected
 
 
-def test_email_to_a_server_that_refuses_the_sender_stops_the_channel() -> None:
+def test_receiver_that_is_refused_gets_no_text_from_a_group_of_commands() -> None:
+    # The server asks for the text of the group all the same (RFC 2920, 3.1), and gets none.
+    answers = [GREETINGS[1], b"250 ok\r\n", b"550 no such user\r\n", b"354 go\r\n", b"554 nobody\r\n", b"250 ok\r\n"]
+    with scripted_server(answers) as address:
+        assert deliver_to(address, message()) == "refused smtp_550"
+
+
+@pytest.mark.parametrize("greeting", GREETINGS)
+def test_email_to_a_server_that_refuses_the_sender_stops_the_channel(greeting: bytes) -> None:
+    later = [b"503 no\r\n"] * 2
     with (
-        scripted_server([b"250 hi\r\n", b"530 log in first\r\n"]) as address,
+        scripted_server([greeting, b"530 log in first\r\n", *later]) as address,
         pytest.raises(ChannelUnavailable, match="sender_refused_530"),
     ):
         deliver_to(address, message())

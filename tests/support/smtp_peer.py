@@ -49,6 +49,10 @@ class _Handler:
         self.log = log
         self.behaviour = behaviour
 
+    async def handle_EHLO(self, server: Any, session: Any, envelope: Any, hostname: str, responses: Any) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         reply = self.behaviour.at_rcpt(address)
         if reply is not None:
