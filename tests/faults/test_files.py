@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.support.sending import AS_OF_DATE, SendingWorld
+from tests.support.sending import AS_OF_DATE, SendingWorld, make_sending_world
 from tests.support.sftp_peer import SftpPeer
 
 from recall.domain.errors import RecallError
 from recall.hooks import delivery
+
+CHANNELS_HEADER = (
+    "channel,channel_name,delivery_code,contact_code,unit_cost_amount,daily_capacity,may_carry_marketing,"
+    "default_consent,rate_per_second,batch_size,quiet_from,quiet_until,valid_from\n"
+    "email,E-mail,smtp,email,0.001,,true,false,,,,,1970-01-01\n"
+)
 
 
 @pytest.fixture
@@ -23,9 +30,11 @@ def partner(tmp_path: Path) -> Iterator[SftpPeer]:
         yield peer
 
 
-def send(partner: SftpPeer) -> delivery.ExportSummary:
+def send(partner: SftpPeer, **options: Any) -> delivery.ExportSummary:
     delivery.register_members(AS_OF_DATE)
-    return delivery.export_channel(AS_OF_DATE, "gift", environment=partner.environment(), sleep=lambda seconds: None)
+    return delivery.export_channel(
+        AS_OF_DATE, "gift", environment=partner.environment(), sleep=lambda seconds: None, **options
+    )
 
 
 def delivered(partner: SftpPeer) -> list[list[str]]:
@@ -52,6 +61,55 @@ def test_file_whose_connection_broke_is_unknown_and_completed_under_its_name(
     assert (first.unknown_count, second.unknown_count, second.sent_count) == (2, 0, 2)
     assert delivered(partner) == [["ann Street 1, Berlin", "bob Street 1, Berlin"]]
     assert world.rows("select state, member_count from ledger.batches") == [("delivered", 2)]
+
+
+def test_no_after_the_claim_and_before_the_file_keeps_its_person_out(world: SendingWorld, partner: SftpPeer) -> None:
+    world.people(["ann", "bob"], arm="parcel")
+
+    def say_no_once_claimed(moment: str) -> None:
+        if moment == "after_claim":
+            world.consent("ann", "gift", False, on="2026-03-11")
+            world.run("insert into control.loads (state) values ('done')")
+
+    summary = send(partner, observer=say_no_once_claimed)
+
+    assert delivered(partner) == [["bob Street 1, Berlin"]]
+    assert summary.reasons == {"no_consent": 1}
+
+
+def test_zombie_leaves_the_file_to_the_worker_that_took_it_over(world: SendingWorld, partner: SftpPeer) -> None:
+    world.people(["ann", "bob"], arm="parcel")
+    taken_over: list[delivery.ExportSummary] = []
+
+    def sleep_past_the_lease(moment: str) -> None:
+        if moment == "after_claim" and not taken_over:
+            world.run("update ledger.sends set lease_expires_at = now() - interval '1 second'")
+            # Bob says no before the other one puts the file in place, and the zombie does not know.
+            world.consent("bob", "gift", False, on="2026-03-11")
+            taken_over.append(send(partner))
+
+    zombie = send(partner, observer=sleep_past_the_lease)
+
+    assert delivered(partner) == [["ann Street 1, Berlin"]]
+    assert (taken_over[0].newly_sent_count, zombie.newly_sent_count) == (1, 0)
+    assert world.rows("select state, member_count from ledger.batches") == [("delivered", 1)]
+
+
+def test_night_of_several_files_is_put_in_place_by_two_at_once_and_everybody_is_in_one(
+    warehouse: Any, workspace_factory: Any, partner: SftpPeer
+) -> None:
+    terms = "gift,Gift,file_drop,postal_address,8,,true,false,,2,,,1970-01-01\n"
+    world = make_sending_world(warehouse, workspace_factory, {"definitions/channels.csv": CHANNELS_HEADER + terms})
+    people = [f"user{number}" for number in range(9)]
+    world.people(people, arm="parcel")
+
+    summary = send(partner)
+
+    files = delivered(partner)
+    assert sorted(map(len, files)) == [1, 2, 2, 2, 2]
+    assert sorted(contact for file in files for contact in file) == [f"{one} Street 1, Berlin" for one in people]
+    assert (summary.sent_count, summary.newly_sent_count) == (9, 9)
+    assert world.rows("select state, count(*) from ledger.batches group by state") == [("delivered", 5)]
 
 
 def test_file_that_is_completed_leaves_out_who_said_no_meanwhile(world: SendingWorld, partner: SftpPeer) -> None:

@@ -16,7 +16,7 @@ Whatever goes wrong is one of five things, and the plugin says which:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -147,12 +147,13 @@ class Batch:
     Attributes:
         batch_id: Names the file; delivering it again replaces what was delivered.
         channel: Channel code.
-        messages: In the order of their idempotency keys.
+        messages: In the order of their idempotency keys; read once, for they may be made while they are read. What
+            that raises is not the peer's doing and passes through.
     """
 
     batch_id: str
     channel: str
-    messages: Sequence[Message]
+    messages: Iterable[Message]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import json
 import os
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol, Self
@@ -46,6 +47,7 @@ from recall.domain.errors import UsageError
 PREFIX = "RECALL_FILE_DROP"
 TIMEOUT_SECONDS = 30.0
 FILE_ROWS = 100_000
+ROWS_AT_ONCE = 500
 ANY_CONTACT = Traits(frozenset(CONTACT_CODES), batch_size=FILE_ROWS)
 LARGEST_ANSWER_BYTES = 64 * 2**20
 
@@ -151,7 +153,7 @@ class Place(Protocol):
     def close(self) -> None:
         """Lets go of the connection."""
 
-    def write_part(self, name: str, content: bytes) -> None:
+    def write_part(self, name: str, chunks: Iterable[bytes]) -> None:
         """Writes a complete `<name>.part`; raises OSError or paramiko.SSHException."""
 
     def rename_part(self, name: str) -> None:
@@ -212,15 +214,12 @@ class FileDropDelivery:
 
     def deliver(self, batch: Batch) -> Answer:
         """Puts one file in place; see the contract."""
-        content = self.content_of(batch)
-        files = ((f"{batch.batch_id}.csv", content), (f"{batch.batch_id}.manifest.json", _manifest(batch, content)))
         try:
-            for name, data in files:
-                self._place.write_part(name, data)
+            names = self._write_parts(self._place, batch)
         except (OSError, paramiko.SSHException, EOFError) as error:
             raise ChannelUnavailable("not_written", f"{type(error).__name__} while writing the file") from None
         try:
-            for name, _ in files:
+            for name in names:
                 self._place.rename_part(name)
         except (OSError, paramiko.SSHException, EOFError):
             # The file or its manifest may have its final name already; the same batch is put there again.
@@ -229,16 +228,27 @@ class FileDropDelivery:
 
     def preview(self, batch: Batch, folder: Path) -> Path:
         """Writes the same two files into a folder of this machine; see the contract."""
-        content = self.content_of(batch)
         place = FolderPlace(folder)
         place.open()
-        for name, data in (
-            (f"{batch.batch_id}.csv", content),
-            (f"{batch.batch_id}.manifest.json", _manifest(batch, content)),
-        ):
-            place.write_part(name, data)
+        for name in self._write_parts(place, batch):
             place.rename_part(name)
         return folder / f"{batch.batch_id}.csv"
+
+    def _write_parts(self, place: Place, batch: Batch) -> Sequence[str]:
+        """Writes the parts of file and manifest; returns their names in the order in which they get them."""
+        names = f"{batch.batch_id}.csv", f"{batch.batch_id}.manifest.json"
+        written = _Counted(self.rows_of(batch))
+        place.write_part(names[0], written)
+        values = {
+            "batch_id": batch.batch_id,
+            "channel": batch.channel,
+            "file": names[0],
+            "row_count": written.row_count,
+            "byte_count": written.byte_count,
+            "sha256": written.digest.hexdigest(),
+        }
+        place.write_part(names[1], [(json.dumps(values, indent=2) + "\n").encode()])
+        return names
 
     def read_receipts(self, payload: bytes, headers: Mapping[str, str]) -> Sequence[Receipt]:
         """Reads one file of whoever works the lists off: idempotency_key, outcome, occurred_at."""
@@ -274,35 +284,58 @@ class FileDropDelivery:
             raise ReceiptRefused("; ".join(refusals), readable=receipts)
         return receipts
 
-    def content_of(self, batch: Batch) -> bytes:
-        """Returns the file's bytes.
+    def rows_of(self, batch: Batch) -> Iterator[Sequence[str]]:
+        """Returns the file's rows, the names of the columns first.
 
         Args:
             batch: Its name and its rows.
         """
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        yield COLUMNS
         for message in batch.messages:
             content = message.content
-            cells = (
-                message.idempotency_key,
-                batch.channel,
-                message.contact_value,
-                message.campaign_id,
-                str(message.step_number),
-                message.arm_code,
-                message.variant_code,
-                message.offer_code,
-                message.locale,
-                message.selected_date.isoformat(),
-                content.subject if content else "",
-                content.text if content else "",
-                self.unsubscribe_url(message.idempotency_key),
-                *coupon_cells(message),
-            )
-            writer.writerow([formula_safe(cell) for cell in cells])
-        return text.getvalue().encode()
+            yield [
+                formula_safe(cell)
+                for cell in (
+                    message.idempotency_key,
+                    batch.channel,
+                    message.contact_value,
+                    message.campaign_id,
+                    str(message.step_number),
+                    message.arm_code,
+                    message.variant_code,
+                    message.offer_code,
+                    message.locale,
+                    message.selected_date.isoformat(),
+                    content.subject if content else "",
+                    content.text if content else "",
+                    self.unsubscribe_url(message.idempotency_key),
+                    *coupon_cells(message),
+                )
+            ]
+
+
+class _Counted:
+    """A file's bytes, some hundred rows at a time, and what its manifest says of those that were taken.
+
+    Args:
+        rows: The rows, the names of the columns first.
+    """
+
+    def __init__(self, rows: Iterator[Sequence[str]]) -> None:
+        self._rows = rows
+        self.row_count = -1
+        self.byte_count = 0
+        self.digest = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for rows in iter(lambda: list(islice(self._rows, ROWS_AT_ONCE)), []):
+            text = io.StringIO(newline="")
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            chunk = text.getvalue().encode()
+            self.row_count += len(rows)
+            self.byte_count += len(chunk)
+            self.digest.update(chunk)
+            yield chunk
 
 
 @dataclass(frozen=True)
@@ -329,11 +362,11 @@ class FolderPlace:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def write_part(self, name: str, content: bytes) -> None:
+    def write_part(self, name: str, chunks: Iterable[bytes]) -> None:
         """Writes a complete part file, on disk before it is renamed."""
         descriptor = os.open(self.folder / f"{name}.part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
 
@@ -436,15 +469,18 @@ class SftpPlace:
             self._client.close()
             self._client = self._sftp = None
 
-    def write_part(self, name: str, content: bytes) -> None:
+    def write_part(self, name: str, chunks: Iterable[bytes]) -> None:
         """Writes a complete part file; the server's size is compared."""
         assert self._sftp is not None
+        size = 0
         with self._sftp.open(posixpath.join(self._folder, f"{name}.part"), "wb") as file:
             file.set_pipelined(True)
-            file.write(content)
+            for chunk in chunks:
+                file.write(chunk)
+                size += len(chunk)
         written = self._sftp.stat(posixpath.join(self._folder, f"{name}.part")).st_size
-        if written != len(content):
-            raise OSError(f"{written} of {len(content)} bytes arrived")
+        if written != size:
+            raise OSError(f"{written} of {size} bytes arrived")
 
     def rename_part(self, name: str) -> None:
         """Gives the part its final name, over an earlier one of that name."""
@@ -495,18 +531,6 @@ def coupon_cells(message: Message) -> Sequence[str]:
         message: The message.
     """
     return tuple(message.coupon.texts().values()) if message.coupon else ("",) * len(COUPON_TEXTS)
-
-
-def _manifest(batch: Batch, content: bytes) -> bytes:
-    values = {
-        "batch_id": batch.batch_id,
-        "channel": batch.channel,
-        "file": f"{batch.batch_id}.csv",
-        "row_count": len(batch.messages),
-        "byte_count": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    return (json.dumps(values, indent=2) + "\n").encode()
 
 
 def _make_folders(sftp: paramiko.SFTPClient, folder: str) -> None:

@@ -5,9 +5,7 @@ An object is complete or absent, and a put under the same name replaces it, so a
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from recall.channels.ad_hashes import contact_kind, meta_hash
@@ -59,25 +57,20 @@ class S3FileDelivery(FileDropDelivery):
         """Phones and e-mails, which are hashed."""
         return Traits(frozenset({"phone", "email"}), batch_size=FILE_ROWS)
 
-    def content_of(self, batch: Batch) -> bytes:
-        """Writes hashes as Meta's rules have them, under the names of their kinds."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+    def rows_of(self, batch: Batch) -> Iterator[Sequence[str]]:
+        """Returns hashes as Meta's rules have them, under the names of their kinds."""
+        yield COLUMNS
         for message in batch.messages:
             kind = contact_kind(message.contact_value)
             value = meta_hash(kind, message.contact_value) or ""
             hashes = (value, "") if kind == "phone" else ("", value)
-            writer.writerow(
-                (
-                    message.idempotency_key,
-                    *hashes,
-                    message.campaign_id,
-                    message.arm_code,
-                    message.selected_date.isoformat(),
-                )
+            yield (
+                message.idempotency_key,
+                *hashes,
+                message.campaign_id,
+                message.arm_code,
+                message.selected_date.isoformat(),
             )
-        return text.getvalue().encode()
 
 
 class BucketPlace:
@@ -111,9 +104,9 @@ class BucketPlace:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def write_part(self, name: str, content: bytes) -> None:
+    def write_part(self, name: str, chunks: Iterable[bytes]) -> None:
         """Keeps the content until it is named."""
-        self._parts[name] = content
+        self._parts[name] = b"".join(chunks)
 
     def rename_part(self, name: str) -> None:
         """Puts the object."""

@@ -17,12 +17,14 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
+from threading import Event
 from typing import Literal
 from uuid import uuid4
 
@@ -46,8 +48,9 @@ from recall.domain.channel import ChannelTerms
 from recall.domain.coupon import CouponKey
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home, current_home
-from recall.domain.message_template import MessageTemplate, RenderedMessage, TemplateFault, parse_template
+from recall.domain.message_template import TemplateFault
 from recall.hooks.gates import AudienceSize, audience_sizes
+from recall.hooks.messages import message_of
 from recall.hooks.receipts import note_held_receipts
 from recall.hooks.removals import LONGEST_WAIT_SECONDS, take_back
 from recall.warehouse import ledger
@@ -384,12 +387,22 @@ def export_channel(
         _require_contact(terms, delivery)
         if dry_run:
             return _preview(connection, delivery, settings, selected_date)
+
+        @contextmanager
+        def open_another() -> Iterator[tuple[psycopg.Connection, Delivery]]:
+            with (
+                connect("exporter", autocommit=True, home=place) as another,
+                open_delivery(terms.delivery_code, settings) as same,
+            ):
+                yield another, same
+
         worker = _Worker(
             connection=connection,
+            open_another=open_another,
             terms=terms,
             business_time_zone=ledger.business_time_zone(connection),
             selected_date=selected_date,
-            owner=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
+            owner=_owner(),
             # A file takes longer to write than a message, and meanwhile nobody else may begin it.
             lease=lease if delivery.kind == "messages" else FILE_LEASES * lease,
             sleep=sleep,
@@ -400,6 +413,10 @@ def export_channel(
         )
         worker.run(delivery)
         return worker.summary()
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
 
 
 def _require_contact(terms: ChannelTerms, delivery: Delivery) -> None:
@@ -417,7 +434,7 @@ def _preview(
     compositions = ledger.preview(connection, selected_date, settings.channel)
     folder = settings.outbox_dir / "dry_run" / selected_date.isoformat() / settings.channel
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    messages = {one.audience_id: _message(one, delivery) for one in compositions}
+    messages = {one.audience_id: message_of(one, delivery) for one in compositions}
     path = folder
     if delivery.kind == "messages":
         path = delivery.preview(list(messages.values()), folder)
@@ -440,6 +457,7 @@ class _Worker:
 
     Attributes:
         connection: As exporter, each statement by itself unless in a transaction.
+        open_another: Opens another connection to the database, and one to the peer.
         terms: What the channel may do.
         business_time_zone: Zone of users who have none.
         selected_date: The day that was selected for.
@@ -455,6 +473,7 @@ class _Worker:
     """
 
     connection: psycopg.Connection
+    open_another: Callable[[], AbstractContextManager[tuple[psycopg.Connection, Delivery]]]
     terms: ChannelTerms
     business_time_zone: str
     selected_date: date
@@ -468,6 +487,7 @@ class _Worker:
     newly_sent_count: int = 0
     removed_count: int = 0
     _in_a_row: tuple[str, int] = ("", 0)
+    _news: tuple[object, ...] = ()
     _calls_at_once: int = 1
     _claims_at_once: int = CLAIMED_AT_ONCE
 
@@ -554,16 +574,13 @@ class _Worker:
         with self.connection.transaction():
             ledger.settle_expired(self.connection, self.channel, is_repeatable=delivery.kind == "files")
         started_at = self._database_time()
-        is_to_be_repeated = False
         if delivery.kind == "files":
             self._put_files_again(delivery)
-        else:
-            is_to_be_repeated = self._hand_over_again(delivery, started_at)
+            self._put_all_files(delivery, started_at)
+            return False
+        is_to_be_repeated = self._hand_over_again(delivery, started_at)
         while claims := self._claim(started_at, self._claimed_at_once(delivery), traits=delivery.traits):
             self.observer("after_claim")
-            if delivery.kind == "files":
-                self._put_files(delivery, claims)
-                continue
             claimed_at = self.monotonic()
             is_to_be_repeated |= self._hand_over(delivery, claims, is_again=False)
             is_fast = self.monotonic() - claimed_at < self.lease.total_seconds() / 8
@@ -593,12 +610,13 @@ class _Worker:
             self.sleep(min(remaining, KILL_SWITCH_SECONDS))
             remaining -= KILL_SWITCH_SECONDS
 
-    def _claim(self, tried_before: datetime, row_limit: int, *, traits: Traits) -> list[Claim]:
+    def _claim(self, tried_before: datetime, row_limit: int, *, traits: Traits, as_files: bool = False) -> list[Claim]:
         """Claims until something is claimed or nothing is left."""
         self._wait()
         while True:
             self.observer("before_claim")
             self._refuse_if_stopped()
+            self._news = ledger.latest_news(self.connection, self.channel)
             with self.connection.transaction():
                 claims, looked_at = ledger.claim(
                     self.connection,
@@ -612,6 +630,7 @@ class _Worker:
                     quiet_ends_at=self._quiet_ends_at,
                     # Whatever a campaign sends is marketing.
                     is_forbidden=not (self.terms.may_carry_marketing and traits.may_carry_marketing),
+                    as_files=as_files,
                 )
             if claims or not looked_at:
                 return claims
@@ -656,11 +675,7 @@ class _Worker:
             reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
             self._settle_undone(list(by_send.values()), reason, is_again=is_again)
             raise
-        # A claim without a composition has lost its contact point.
-        if is_again:
-            self._settle(list(by_send.values()), "unknown", reason_code="withdrawn_after_handing_over")
-        else:
-            self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
+        self._settle_unreachable(list(by_send.values()), is_again=is_again)
         return is_to_be_repeated
 
     def _hand_over_group(
@@ -805,7 +820,7 @@ class _Worker:
                 quiet_claims.append(open_claims.pop(claim.send_id))
                 continue
             try:
-                messages[claim.send_id] = _message(composition, delivery)
+                messages[claim.send_id] = message_of(composition, delivery)
             except TemplateFault:
                 self._settle_undone([open_claims.pop(claim.send_id)], "not_renderable", is_again=is_again)
         if is_again:
@@ -831,6 +846,13 @@ class _Worker:
         else:
             self._settle(claims, "failed", reason_code=reason, is_retryable=True)
 
+    def _settle_unreachable(self, claims: Sequence[Claim], *, is_again: bool) -> None:
+        """Settles claims that gave no message, because the contact point is gone."""
+        if is_again:
+            self._settle(claims, "unknown", reason_code="withdrawn_after_handing_over")
+        else:
+            self._settle(claims, "suppressed", reason_code="unreachable", is_retryable=True)
+
     def _note(self, answers: Sequence[Answer]) -> None:
         """Waits as long as the peer asks for, and stops the channel where the peer is in trouble."""
         self.pace.pause(max(answer.wait_seconds for answer in answers))
@@ -848,19 +870,12 @@ class _Worker:
             )
 
     def _begin(
-        self,
-        claims: Sequence[Claim],
-        open_claims: dict[int, Claim],
-        *,
-        traits: Traits,
-        is_again: bool,
-        batch_id: str | None = None,
-        digest: str | None = None,
+        self, claims: Sequence[Claim], open_claims: dict[int, Claim], *, traits: Traits, is_again: bool
     ) -> list[Claim]:
         """Looks everything up once more and notes that messages are about to go out; returns those that may.
 
         Those that may not are taken out of `open_claims`. What may be with the peer already cannot be called back: it
-        stays unknown. Of a file `batch_id` is its name, and `digest` that of its members where it is a new one.
+        stays unknown.
         """
         if not claims:
             return []
@@ -874,15 +889,12 @@ class _Worker:
                 else:
                     self._settle([claim], "suppressed", reason_code=reason, is_retryable=True)
             held = list(by_entry.values())
-            if batch_id is not None and digest is not None:
-                ledger.open_batch(self.connection, batch_id, digest, claims)
             begun = ledger.begin_attempts(
                 self.connection,
                 held,
                 owner=self.owner,
                 lease=self.lease,
                 remembers_keys_for=traits.remembers_keys_for,
-                batch_id=batch_id,
             )
         if len(begun) < len(held):
             begun_ids = {one.send_id for one in begun}
@@ -894,86 +906,140 @@ class _Worker:
                 self._refuse_if_stopped()
         return begun
 
-    def _put_files(self, delivery: FileDelivery, claims: Sequence[Claim]) -> None:
-        by_send = {one.send_id: one for one in claims}
-        groups = _grouped(ledger.compose(self.connection, claims), self.channel)
-        for batch_id, compositions in groups.items():
-            members = [by_send.pop(one.send_id) for one in compositions]
+    def _put_all_files(self, delivery: FileDelivery, started_at: datetime) -> None:
+        """Puts everything due in place; of several files one is made while another is claimed and settled."""
+        is_over = Event()
+        size = self._claimed_at_once(delivery)
+
+        def put(worker: _Worker, way: FileDelivery) -> None:
+            while not is_over.is_set() and (
+                claims := worker._claim(started_at, size, traits=way.traits, as_files=True)
+            ):
+                worker.observer("after_claim")
+                worker._put_files(way, claims)
+
+        def help_out() -> int:
+            with self.open_another() as (connection, way):
+                assert way.kind == "files"
+                helper = replace(self, connection=connection, owner=_owner(), newly_sent_count=0)
+                put(helper, way)
+                return helper.newly_sent_count
+
+        if not ledger.has_more_entries_than(self.connection, self.selected_date, self.channel, size):
+            put(self, delivery)
+            return
+        with ThreadPoolExecutor(1) as pool:
+            helped = pool.submit(help_out)
             try:
-                self._put_file(delivery, batch_id, members, compositions, is_again=False)
+                put(self, delivery)
+            finally:
+                is_over.set()
+        self.newly_sent_count += helped.result()
+
+    def _put_files(self, delivery: FileDelivery, claims: Sequence[Claim]) -> None:
+        """Puts the files in place to which claims were bound, one after the other."""
+        files: dict[str, list[Claim]] = {}
+        for one in claims:
+            assert one.batch_id is not None
+            files.setdefault(one.batch_id, []).append(one)
+        for batch_id in sorted(files):
+            try:
+                self._put_file(delivery, batch_id, files.pop(batch_id), is_again=False)
             except (ChannelUnavailable, GateBlocked) as error:
                 reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
-                self._settle(list(by_send.values()), "failed", reason_code=reason, is_retryable=True)
+                for left, members in files.items():
+                    self._settle_undelivered(left, members, reason, is_again=False)
                 raise
-        self._settle(list(by_send.values()), "suppressed", reason_code="unreachable", is_retryable=True)
 
     def _put_files_again(self, delivery: FileDelivery) -> None:
         """Puts files in place that may or may not be there: under their own names, so that nothing is doubled."""
         with self.connection.transaction():
             batches = ledger.take_over_batches(self.connection, self.channel, owner=self.owner, lease=self.lease)
         for batch_id, members in batches.items():
-            compositions = ledger.compose(self.connection, members)
-            self._put_file(delivery, batch_id, members, compositions, is_again=True)
+            open_claims = {one.send_id: one for one in members}
+            begun = self._begin(members, open_claims, traits=delivery.traits, is_again=True)
+            self._put_file(delivery, batch_id, begun, is_again=True)
 
-    def _put_file(
-        self,
-        delivery: FileDelivery,
-        batch_id: str,
-        members: Sequence[Claim],
-        compositions: Sequence[Composition],
-        *,
-        is_again: bool,
-    ) -> None:
-        open_claims = {one.send_id: one for one in members}
-        digest = None if is_again else _digest(compositions)
-        begun = {
-            one.send_id: one
-            for one in self._begin(
-                members, open_claims, traits=delivery.traits, is_again=is_again, batch_id=batch_id, digest=digest
-            )
-        }
-        messages: list[Message] = []
-        for composition in compositions:
-            if composition.send_id not in begun:
-                continue
-            try:
-                messages.append(_message(composition, delivery))
-            except TemplateFault:
-                self._settle_undone([begun.pop(composition.send_id)], "not_renderable", is_again=is_again)
-        if not messages and not is_again:
-            ledger.settle_batch(self.connection, batch_id, "failed")
+    def _put_file(self, delivery: FileDelivery, batch_id: str, claims: Sequence[Claim], *, is_again: bool) -> None:
+        """Puts one file in place with all members that still may be written to, and settles them.
+
+        What came in since they were claimed is looked up again; a file that another worker took over is left to it.
+        """
+        written: list[int] = []
+        faults: dict[str, list[int]] = {}
+        if not ledger.holds(self.connection, claims, owner=self.owner):
             return
-        held = list(begun.values())
-        self.observer("after_begin")
         try:
-            answer = delivery.deliver(Batch(batch_id, self.channel, messages))
-        except ChannelUnavailable as error:
-            self._settle_undelivered(batch_id, held, error.reason_code, is_again=is_again)
+            if not is_again and ledger.latest_news(self.connection, self.channel) != self._news:
+                open_claims = {one.send_id: one for one in claims}
+                claims = self._begin(claims, open_claims, traits=delivery.traits, is_again=False)
+            self.observer("after_begin")
+            with ledger.composing(self.connection, claims) as compositions:
+                messages = self._messages(delivery, compositions, written, faults)
+                first = next(messages, None)
+                if first is None and not is_again:
+                    answer = None
+                else:
+                    answer = delivery.deliver(Batch(batch_id, self.channel, chain([first] if first else [], messages)))
+        except (ChannelUnavailable, GateBlocked) as error:
+            reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
+            self._settle_undelivered(batch_id, claims, reason, is_again=is_again)
             raise
         except Exception:
-            self._settle(held, "unknown", reason_code="delivery_broke")
+            self._settle(claims, "unknown", reason_code="delivery_broke")
             raise
-        if answer.verdict == "accepted":
+        is_accepted = answer is not None and _is_accepted(answer)
+        if is_accepted:
             self.observer("after_peer_accepted")
         self.observer("before_settle")
+        by_send = {one.send_id: one for one in claims}
+        held = [by_send.pop(send_id) for send_id in written]
         with self.connection.transaction():
-            if answer.verdict == "accepted":
+            for reason, send_ids in faults.items():
+                self._settle_undone([by_send.pop(send_id) for send_id in send_ids], reason, is_again=is_again)
+            self._settle_unreachable(list(by_send.values()), is_again=is_again)
+            if answer is None:
+                ledger.settle_batch(self.connection, batch_id, "failed", member_count=0)
+            elif is_accepted:
                 self._settle(held, "sent")
-                ledger.settle_batch(self.connection, batch_id, "delivered")
+                ledger.settle_batch(self.connection, batch_id, "delivered", member_count=len(held))
             else:
                 self._settle(held, "unknown", reason_code=answer.reason_code)
-        if answer.verdict == "accepted":
+        if is_accepted:
             self.newly_sent_count += len(held)
         self.observer("after_settle")
 
+    def _messages(
+        self,
+        delivery: FileDelivery,
+        compositions: Iterator[Composition],
+        written: list[int],
+        faults: dict[str, list[int]],
+    ) -> Iterator[Message]:
+        """Renders a file's messages one by one, and notes the sends of those that it gives and of those that fail.
+
+        Raises:
+            GateBlocked: Somebody pulled the kill switch meanwhile.
+        """
+        looked_at = float("-inf")
+        for number, composition in enumerate(compositions):
+            if number % ledger.COMPOSED_AT_ONCE == 0 and self.monotonic() - looked_at > KILL_SWITCH_SECONDS / 2:
+                self._refuse_if_stopped()
+                looked_at = self.monotonic()
+            try:
+                message = message_of(composition, delivery)
+            except TemplateFault:
+                faults.setdefault("not_renderable", []).append(composition.send_id)
+                continue
+            written.append(composition.send_id)
+            yield message
+
     def _settle_undelivered(self, batch_id: str, held: Sequence[Claim], reason: str, *, is_again: bool) -> None:
         with self.connection.transaction():
-            if is_again:
-                # This time the file was not put in place, but the first time it may have been.
-                self._settle(held, "unknown", reason_code=reason)
-            else:
-                self._settle(held, "failed", reason_code=reason, is_retryable=True)
-                ledger.settle_batch(self.connection, batch_id, "failed")
+            # A file that was not put in place this time may have been the first time.
+            self._settle_undone(held, reason, is_again=is_again)
+            if not is_again:
+                ledger.settle_batch(self.connection, batch_id, "failed", member_count=len(held))
 
     def _take_back(self, delivery: Delivery) -> None:
         """Takes those back out of the channel's audience who said no or are no longer lapsed."""
@@ -1051,56 +1117,6 @@ def _calls(compositions: Sequence[Composition], size: int) -> Iterator[list[Comp
         same = list(members)
         for start in range(0, len(same), size):
             yield same[start : start + size]
-
-
-def rendered(composition: Composition, unsubscribe_url: str) -> RenderedMessage | None:
-    """Returns what a member is told; None where the arm has no copy.
-
-    Args:
-        composition: What the message is made of.
-        unsubscribe_url: Where the receiver says no.
-
-    Raises:
-        TemplateFault: The copy fails, or it names a code and there is no coupon: it must not be sent like that.
-    """
-    if composition.template_source is None:
-        return None
-    coupon = composition.coupon
-    return _template(composition.template_source).render(
-        {
-            "campaign_id": composition.campaign_id,
-            "step_number": composition.step_number,
-            "arm_code": composition.arm_code,
-            "variant_code": composition.variant_code,
-            "offer_code": composition.offer_code,
-            "line_name": composition.line_name,
-            "inactive_days": composition.inactive_days,
-            "locale": composition.locale,
-            "unsubscribe_url": unsubscribe_url,
-            **(coupon.texts() if coupon else {}),
-        }
-    )
-
-
-def _message(composition: Composition, delivery: Delivery) -> Message:
-    return Message(
-        idempotency_key=composition.idempotency_key,
-        contact_value=composition.contact_value,
-        content=rendered(composition, delivery.unsubscribe_url(composition.idempotency_key)),
-        campaign_id=composition.campaign_id,
-        step_number=composition.step_number,
-        arm_code=composition.arm_code,
-        variant_code=composition.variant_code,
-        offer_code=composition.offer_code,
-        locale=composition.locale,
-        selected_date=composition.selected_date,
-        coupon=composition.coupon,
-    )
-
-
-@lru_cache(maxsize=256)
-def _template(source: str) -> MessageTemplate:
-    return parse_template(source, needs_subject=False)
 
 
 def _grouped(compositions: Sequence[Composition], channel: str) -> dict[str, list[Composition]]:

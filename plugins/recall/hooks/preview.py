@@ -9,7 +9,7 @@ from datetime import date
 from recall.domain.contact import masked
 from recall.domain.coupon import Coupon
 from recall.domain.message_template import SAMPLE_VARIABLES, RenderedMessage, TemplateFault
-from recall.hooks.delivery import rendered
+from recall.hooks.messages import rendered
 from recall.warehouse import ledger
 from recall.warehouse.connection import connect
 from recall.warehouse.ledger import Composition

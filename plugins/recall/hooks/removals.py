@@ -20,9 +20,10 @@ from recall.channels.registry import open_delivery
 from recall.domain.channel import ChannelTerms
 from recall.domain.errors import GateBlocked, RecallError
 from recall.domain.home import Home, current_home
+from recall.hooks.messages import bare_message
 from recall.warehouse import ledger
 from recall.warehouse.connection import connect
-from recall.warehouse.ledger import Composition, Removal, RemovalState
+from recall.warehouse.ledger import Removal, RemovalState
 
 LONGEST_WAIT_SECONDS = 300.0
 """A peer that asks for longer is left to the next run."""
@@ -67,7 +68,7 @@ def take_back(
         due = list_due(row[0], size)
         if not due:
             return removed_count
-        messages = {one.send_id: _bare_message(one) for one in ledger.compose(connection, due)}
+        messages = {one.send_id: bare_message(one) for one in ledger.compose(connection, due)}
         # Nobody can name to the peer whose contact point is gone.
         states: dict[Removal, tuple[RemovalState, str]] = dict.fromkeys(due, ("refused", "unreachable"))
         if messages:
@@ -146,22 +147,6 @@ def _call(delivery: Delivery, messages: Sequence[Message], channel: str, day: da
         name = f"{channel}-removals-{day:%Y%m%d}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
         return [delivery.deliver(Batch(name, channel, messages))] * len(messages)
     return [Answer("refused", "cannot_take_back")] * len(messages)
-
-
-def _bare_message(composition: Composition) -> Message:
-    """Names a message that was delivered, without what it said."""
-    return Message(
-        idempotency_key=composition.idempotency_key,
-        contact_value=composition.contact_value,
-        content=None,
-        campaign_id=composition.campaign_id,
-        step_number=composition.step_number,
-        arm_code=composition.arm_code,
-        variant_code=composition.variant_code,
-        offer_code=composition.offer_code,
-        locale=composition.locale,
-        selected_date=composition.selected_date,
-    )
 
 
 def _state(answer: Answer) -> tuple[RemovalState, str]:

@@ -6,11 +6,12 @@ otherwise. Leases run on the database's clock, so that no worker's clock decides
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 from psycopg.rows import class_row
@@ -24,6 +25,9 @@ from recall.warehouse.queries import query
 State = Literal["sent", "failed", "suppressed", "unknown"]
 
 RemovalState = Literal["done", "refused", "waiting"]
+
+COMPOSED_AT_ONCE = 1000
+"""Messages whose rows are fetched together."""
 
 DRAWS_OF_A_CODE = 10
 """Of a million coupons one in a hundred thousand nights draws a code twice that is another's: ten times is never."""
@@ -46,9 +50,8 @@ class Claim:
     batch_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Composition:
-    """What a claimed message is made of. Its representation shows no contact.
+class Composition(NamedTuple):
+    """What a claimed message is made of, as compose_messages and preview_messages return it; it shows no contact.
 
     Attributes:
         send_id: The send; 0 in a preview.
@@ -251,6 +254,7 @@ def claim(
     now: datetime,
     quiet_ends_at: Callable[[str | None], datetime | None],
     is_forbidden: bool = False,
+    as_files: bool = False,
 ) -> tuple[list[Claim], int]:
     """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
 
@@ -270,6 +274,8 @@ def claim(
         now: The instant by which quiet hours are judged.
         quiet_ends_at: Until when a user of a zone is not to be disturbed; None if it is not quiet there.
         is_forbidden: Whether the channel may not carry these messages at all.
+        as_files: Whether they leave as files: then they are bound to them and about to be handed over at once, as after
+            `begin_attempts`, and each claim names its file.
 
     Returns:
         The claims, and how many entries were looked at; 0 if there are no more.
@@ -300,13 +306,31 @@ def claim(
     sendable = [audience_id for audience_id in sendable if audience_id not in reasons]
     with connection.cursor(row_factory=class_row(Claim)) as cursor:
         claims = cursor.execute(
-            query("claim_sends"), {"audience_ids": TextArray(sendable), "owner": owner, "lease": lease}
+            query("claim_sends"),
+            {"audience_ids": TextArray(sendable), "owner": owner, "lease": lease, "as_files": as_files},
         ).fetchall()
     taken = {one.audience_id for one in claims}
     reasons |= {audience_id: "already_sent" for audience_id in sendable if audience_id not in taken}
     connection.execute(query("mark_entries_claimed"), {"audience_ids": TextArray(taken)})
     _suppress_entries(connection, reasons)
     return claims, len(picked)
+
+
+def has_more_entries_than(connection: psycopg.Connection, selected_date: date, channel: str, count: int) -> bool:
+    """Returns whether more entries than so many wait, or may be tried again.
+
+    Args:
+        connection: As exporter.
+        selected_date: The day that was selected for.
+        channel: Channel code.
+        count: How many.
+    """
+    found = connection.execute(
+        "select 1 from ledger.entries where selected_date = %s and channel = %s and state in ('waiting', 'failed')"
+        " offset %s limit 1",
+        (selected_date, channel, count),
+    ).fetchone()
+    return found is not None
 
 
 def postpone(connection: psycopg.Connection, waits_until: Mapping[str, datetime], claims: Sequence[Claim] = ()) -> None:
@@ -401,7 +425,6 @@ def begin_attempts(
     owner: str,
     lease: timedelta,
     remembers_keys_for: timedelta = timedelta(0),
-    batch_id: str | None = None,
 ) -> list[Claim]:
     """Notes that messages are about to be handed over; from then on a lost worker leaves them unknown.
 
@@ -411,19 +434,29 @@ def begin_attempts(
         owner: Name of this worker.
         lease: How long it may stay silent from now on.
         remembers_keys_for: How long the peer recognises a key; zero if it keeps none.
-        batch_id: The file that they belong to from now on, for ever: it is put in place again under the same name if
-            need be. None for messages that go one by one.
 
     Returns:
         The claims that may be handed over: still held, and nobody pulled the kill switch.
     """
     rows = connection.execute(
         query("begin_attempts"),
-        _held(claims)
-        | {"owner": owner, "lease": lease, "remembers_keys_for": remembers_keys_for, "batch_id": batch_id},
+        _held(claims) | {"owner": owner, "lease": lease, "remembers_keys_for": remembers_keys_for},
     ).fetchall()
     begun = {row[0] for row in rows}
     return [one for one in claims if one.send_id in begun]
+
+
+def holds(connection: psycopg.Connection, claims: Sequence[Claim], *, owner: str) -> bool:
+    """Returns whether a worker still holds all that it claimed.
+
+    Args:
+        connection: As exporter.
+        claims: What it claimed.
+        owner: Its name.
+    """
+    row = connection.execute(query("count_held_sends"), _held(claims) | {"owner": owner}).fetchone()
+    assert row is not None
+    return bool(row[0] == len(claims))
 
 
 def settle(
@@ -500,44 +533,20 @@ def has_claims_of_others(connection: psycopg.Connection, selected_date: date, ch
     return found is not None
 
 
-def open_batch(connection: psycopg.Connection, batch_id: str, digest: str, claims: Sequence[Claim]) -> None:
-    """Notes a file whose members are about to be handed over; `begin_attempts` binds them to it.
+def settle_batch(
+    connection: psycopg.Connection, batch_id: str, state: Literal["delivered", "failed"], *, member_count: int
+) -> None:
+    """Writes down what became of a file that is no longer open.
 
     Args:
         connection: As exporter.
         batch_id: Name of the file.
-        digest: Digest of its members.
-        claims: Members of one campaign, step and channel.
-    """
-    row = connection.execute(
-        "select campaign_id, step_number, channel, selected_date from ledger.sends where send_id = %s",
-        (claims[0].send_id,),
-    ).fetchone()
-    assert row is not None
-    connection.execute(
-        query("open_batch"),
-        {
-            "batch_id": batch_id,
-            "campaign_id": row[0],
-            "step_number": row[1],
-            "channel": row[2],
-            "selected_date": row[3],
-            "member_count": len(claims),
-            "digest": digest,
-        },
-    )
-
-
-def settle_batch(connection: psycopg.Connection, batch_id: str, state: Literal["open", "delivered", "failed"]) -> None:
-    """Writes down what became of a file.
-
-    Args:
-        connection: As exporter.
-        batch_id: Name of the file.
-        state: open if it may or may not be in place.
+        state: What became of it.
+        member_count: Messages in it.
     """
     connection.execute(
-        "update ledger.batches set state = %s, settled_at = clock_timestamp() where batch_id = %s", (state, batch_id)
+        "update ledger.batches set state = %s, member_count = %s, settled_at = clock_timestamp() where batch_id = %s",
+        (state, member_count, batch_id),
     )
 
 
@@ -712,10 +721,28 @@ def compose(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -
         connection: As exporter.
         claims: What this worker claimed, or is to take back.
     """
-    with connection.cursor(row_factory=class_row(Composition)) as cursor:
-        return cursor.execute(
-            query("compose_messages"), {"send_ids": BigintArray(one.send_id for one in claims)}
-        ).fetchall()
+    with composing(connection, claims) as compositions:
+        return list(compositions)
+
+
+@contextmanager
+def composing(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -> Iterator[Iterator[Composition]]:
+    """Gives what messages are made of one by one, in the order of their keys, so that they need not fit into memory.
+
+    Args:
+        connection: As exporter, each statement by itself; others may be run meanwhile.
+        claims: What this worker claimed, or is to take back.
+    """
+    parameters = {"send_ids": BigintArray(one.send_id for one in claims)}
+    if len(claims) <= COMPOSED_AT_ONCE:
+        with connection.cursor(row_factory=_composition) as cursor:
+            yield iter(cursor.execute(query("compose_messages"), parameters))
+        return
+    # All of it is read: what gives the first rows soonest would take hours for the last ones.
+    connection.execute("set cursor_tuple_fraction = 1")
+    with connection.cursor("compositions", row_factory=_composition, withhold=True) as portal:
+        portal.itersize = COMPOSED_AT_ONCE
+        yield iter(portal.execute(query("compose_messages"), parameters))
 
 
 def preview(
@@ -729,7 +756,7 @@ def preview(
         channel: Channel code.
         row_limit: The first so many; None for all.
     """
-    with connection.cursor(row_factory=class_row(Composition)) as cursor:
+    with connection.cursor(row_factory=_composition) as cursor:
         return cursor.execute(
             query("preview_messages"),
             {
@@ -739,6 +766,14 @@ def preview(
                 "sample_code": SAMPLE_COUPON_CODE,
             },
         ).fetchall()
+
+
+def _composition(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Composition]:
+    """Makes rows of queries that name the fields in their order; by keyword a hundred thousand of them take long."""
+    names = tuple(column.name for column in cursor.description or ())
+    if names and names != Composition._fields:
+        raise AssertionError(f"expected the columns {Composition._fields}, not {names}")
+    return Composition._make
 
 
 def counts(connection: psycopg.Connection, selected_date: date, channel: str) -> dict[tuple[str, str], int]:

@@ -12,7 +12,7 @@ from recall.channels.contract import Batch, ChannelUnavailable, Message, Setting
 from recall.channels.registry import open_delivery
 from recall.domain.home import current_home
 from recall.hooks import delivery
-from recall.hooks.delivery import _message  # what is sent is not what is naive
+from recall.hooks.messages import message_of  # what is sent is not what is naive
 from recall.warehouse import ledger
 from recall.warehouse.connection import connect
 
@@ -43,7 +43,7 @@ def naive(
         with peer:
             for composition in waiting:
                 observer("after_begin")
-                if _hand_over(peer, channel, _message(composition, peer)):
+                if _hand_over(peer, channel, message_of(composition, peer)):
                     observer("after_peer_accepted")
                     observer("before_settle")
                     _write_down(connection, composition.audience_id, composition.idempotency_key)

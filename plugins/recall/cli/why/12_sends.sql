@@ -14,8 +14,6 @@ select
     sends.attempted_at,
     sends.settled_at
 from ledger.sends
-where
-    sends.user_id = %(user_id)s
-    or sends.person_id = (select persons.person_id from ledger.persons where persons.user_id = %(user_id)s)
+where sends.person_id = (select persons.person_id from ledger.persons where persons.user_id = %(user_id)s)
 order by coalesce(sends.attempted_at, sends.settled_at) desc nulls last, sends.send_id desc
 limit 20

@@ -7,8 +7,6 @@ select
     receipts.received_at
 from ledger.sends
 inner join ledger.receipts on sends.send_id = receipts.send_id
-where
-    sends.user_id = %(user_id)s
-    or sends.person_id = (select persons.person_id from ledger.persons where persons.user_id = %(user_id)s)
+where sends.person_id = (select persons.person_id from ledger.persons where persons.user_id = %(user_id)s)
 order by receipts.occurred_at desc, receipts.receipt_id
 limit 20

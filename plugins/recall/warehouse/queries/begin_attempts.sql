@@ -3,7 +3,6 @@ update ledger.sends as sends
 set
     attempt_count = sends.attempt_count + 1,
     attempted_at = clock_timestamp(),
-    batch_id = coalesce(%(batch_id)s, sends.batch_id),
     -- The peer counts from the first time that it saw the key.
     repeatable_until = coalesce(
         sends.repeatable_until, clock_timestamp() + nullif(%(remembers_keys_for)s::interval, interval '0')

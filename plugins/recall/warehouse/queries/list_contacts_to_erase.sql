@@ -25,5 +25,8 @@ where points.contact_id in (
     union
     select entries.contact_id from ledger.entries as entries where entries.user_id = any(%(user_ids)s)
     union
-    select sends.contact_id from ledger.sends as sends where sends.user_id = any(%(user_ids)s)
+    select sends.contact_id
+    from ledger.persons as persons
+    inner join ledger.sends as sends on persons.person_id = sends.person_id and persons.user_id = sends.user_id
+    where persons.user_id = any(%(user_ids)s)
 )

@@ -15,17 +15,7 @@ select distinct on (campaign_id, step_number, channel, contact_id, last_key_date
     person_id,
     user_id,
     line_id,
-    left(
-        encode(
-            sha256(
-                convert_to(
-                    concat_ws('|', campaign_id, step_number, channel, contact_id, last_key_date), 'UTF8'
-                )
-            ),
-            'hex'
-        ),
-        32
-    ),
+    ledger.idempotency_key(campaign_id, step_number, channel, contact_id, last_key_date),
     'suppressed',
     true,
     reason_code,

@@ -12,17 +12,7 @@ with keyed as (
         person_id,
         user_id,
         line_id,
-        left(
-            encode(
-                sha256(
-                    convert_to(
-                        concat_ws('|', campaign_id, step_number, channel, contact_id, last_key_date), 'UTF8'
-                    )
-                ),
-                'hex'
-            ),
-            32
-        ) as idempotency_key
+        ledger.idempotency_key(campaign_id, step_number, channel, contact_id, last_key_date) as idempotency_key
     from ledger.entries
     where audience_id = any(%(audience_ids)s)
 ),

@@ -4,20 +4,8 @@ select
     0 as send_id,
     0 as fence,
     members.audience_id,
-    left(
-        encode(
-            sha256(
-                convert_to(
-                    concat_ws(
-                        '|', members.campaign_id, members.step_number, members.channel, members.contact_id,
-                        members.last_key_date
-                    ),
-                    'UTF8'
-                )
-            ),
-            'hex'
-        ),
-        32
+    ledger.idempotency_key(
+        members.campaign_id, members.step_number, members.channel, members.contact_id, members.last_key_date
     ) as idempotency_key,
     points.contact_value,
     members.campaign_id,

@@ -15,7 +15,8 @@ with settled as (
             held.send_id,
             held.fence,
             held.peer_reference,
-            exists (select from ledger.receipts where receipts.send_id = held.send_id) as is_told
+            %(state)s <> 'sent'
+            and exists (select from ledger.receipts where receipts.send_id = held.send_id) as is_told
         from
             unnest(%(send_ids)s::bigint [], %(fences)s::bigint [], %(references)s::text [])
                 as held (send_id, fence, peer_reference)
