@@ -17,6 +17,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -510,6 +511,7 @@ def _refuse_too_large(size: int) -> None:
         raise OSError("larger than an answer may be")
 
 
+@lru_cache(maxsize=1024)
 def formula_safe(cell: str) -> str:
     """Makes sure that a spreadsheet shows a cell and does not calculate it.
 

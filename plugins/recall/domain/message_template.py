@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +17,7 @@ from recall.domain.coupon import COUPON_TEXTS, SAMPLE_COUPON_CODE, Coupon
 
 SUBJECT_PREFIX = "Subject:"
 _PLACE_OF_ADDRESS = "\x00unsubscribe_url\x00"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SAMPLE_VARIABLES: Mapping[str, str | int] = {
     "campaign_id": "welcome_back",
     "step_number": 1,
@@ -83,15 +85,25 @@ class MessageTemplate:
         Raises:
             TemplateFault: The template fails with these values, or its subject is not one line.
         """
-        try:
-            subject = _filled(self.subject, variables).strip()
-            text = _filled(self.text, variables)
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-            # The exception's text may quote values, so only its kind is passed on.
-            raise TemplateFault(f"the template fails with {type(error).__name__}") from None
-        if any(character < " " or character == "\x7f" for character in subject):
-            raise TemplateFault("the subject has a line break or another control character")
-        return RenderedMessage(subject=subject, text=text)
+        return _checked(_filled(self.subject, variables), _filled(self.text, variables))
+
+    def render_for_addresses(self, variables: Mapping[str, str | int]) -> Callable[[str], RenderedMessage]:
+        """Fills in all variables but the address, once for many messages.
+
+        Args:
+            variables: As for `render`, without `unsubscribe_url`.
+
+        Returns:
+            What fills that in; it raises as `render`.
+
+        Raises:
+            TemplateFault: As `render`.
+        """
+        if not (_shows_address_only(self.subject) and _shows_address_only(self.text)):
+            return lambda address: self.render({**variables, "unsubscribe_url": address})
+        placed = {**variables, "unsubscribe_url": _PLACE_OF_ADDRESS}
+        subject, text = (_filled(source, placed).split(_PLACE_OF_ADDRESS) for source in (self.subject, self.text))
+        return lambda address: _checked(address.join(subject), address.join(text))
 
 
 def parse_template(source: str, *, needs_subject: bool) -> MessageTemplate:
@@ -143,19 +155,18 @@ def _split(source: str) -> MessageTemplate:
 
 
 def _filled(source: str, variables: Mapping[str, str | int]) -> str:
-    """Fills in the variables: where the address of a message stands by itself, all others once for many messages."""
-    url = variables.get("unsubscribe_url")
-    if url is None or not _shows_address_only(source):
+    try:
         return _compiled(source).render(variables)
-    shared = tuple(item for item in variables.items() if item[0] != "unsubscribe_url")
-    return str(url).join(_filled_around_address(source, shared))
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+        # The exception's text may quote values, so only its kind is passed on.
+        raise TemplateFault(f"the template fails with {type(error).__name__}") from None
 
 
-@lru_cache(maxsize=4096)
-def _filled_around_address(source: str, shared: tuple[tuple[str, str | int], ...]) -> tuple[str, ...]:
-    """Returns the texts before, between and after the places of the address."""
-    text = _compiled(source).render({**dict(shared), "unsubscribe_url": _PLACE_OF_ADDRESS})
-    return tuple(text.split(_PLACE_OF_ADDRESS))
+def _checked(subject: str, text: str) -> RenderedMessage:
+    stripped = subject.strip()
+    if _CONTROL.search(stripped):
+        raise TemplateFault("the subject has a line break or another control character")
+    return RenderedMessage(subject=stripped, text=text)
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from recall.channels.contract import Delivery, Message
@@ -41,23 +42,29 @@ def rendered(composition: Composition, unsubscribe_url: str) -> RenderedMessage 
     Raises:
         TemplateFault: The copy fails, or it names a code and there is no coupon: it must not be sent like that.
     """
-    if composition.template_source is None:
+    source = composition.template_source
+    if source is None:
         return None
     coupon = composition.coupon
-    return _template(composition.template_source).render(
-        {
-            "campaign_id": composition.campaign_id,
-            "step_number": composition.step_number,
-            "arm_code": composition.arm_code,
-            "variant_code": composition.variant_code,
-            "offer_code": composition.offer_code,
-            "line_name": composition.line_name,
-            "inactive_days": composition.inactive_days,
-            "locale": composition.locale,
-            "unsubscribe_url": unsubscribe_url,
-            **(coupon.texts() if coupon else {}),
-        }
+    variables = (
+        ("campaign_id", composition.campaign_id),
+        ("step_number", composition.step_number),
+        ("arm_code", composition.arm_code),
+        ("variant_code", composition.variant_code),
+        ("offer_code", composition.offer_code),
+        ("line_name", composition.line_name),
+        ("inactive_days", composition.inactive_days),
+        ("locale", composition.locale),
     )
+    if coupon is None:
+        return _copy(source, variables)(unsubscribe_url)
+    return _template(source).render({**dict(variables), "unsubscribe_url": unsubscribe_url, **coupon.texts()})
+
+
+@lru_cache(maxsize=4096)
+def _copy(source: str, variables: tuple[tuple[str, str | int], ...]) -> Callable[[str], RenderedMessage]:
+    """Returns what many members are told, but for the address at which each says no."""
+    return _template(source).render_for_addresses(dict(variables))
 
 
 def _message(composition: Composition, content: RenderedMessage | None) -> Message:
