@@ -23,9 +23,22 @@
 {%- endmacro %}
 
 
-{#- Whoever asks for rows since a day leaves the others out as well: there is no index that could find them. -#}
 {% macro spark__rows_of_users(view, users, since, date, instant, until) -%}
-    {{ spark__rows_of_wanted(view, users, 'source_user_id') }}
+    {%- if not since -%}
+        {{ spark__rows_of_wanted(view, users, 'source_user_id') }}
+    {%- else -%}
+        (
+            select view_rows.*
+            from {{ view }} as view_rows
+            inner join {{ users }} as wanted
+                on
+                    view_rows.source_user_id = wanted.source_user_id
+                    and view_rows.{{ date }} >= wanted.{{ since }}
+                    {%- if until %}
+                    and view_rows.{{ date }} < wanted.{{ until }}
+                    {%- endif %}
+        )
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 -- One row per changed user, line (any included) and day with activity, from the first changed day on.
 -- depends_on: {{ source('definitions', 'funnel_steps') }}
-{{ config(post_hook="{{ key_like('fct_user_days') }}") }}
+{{ config(pre_hook='{{ group_by_sorting() }}', post_hook="{{ key_like('fct_user_days') }}") }}
 
 with
 

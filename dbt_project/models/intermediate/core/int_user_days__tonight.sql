@@ -1,28 +1,25 @@
 -- One row per changed user, line and day with activity: all of their days, as fct_user_days will have them tonight.
--- A dozen models read them; in a night of few users they are looked up once, in a rebuild they are the delta itself.
+-- A dozen models read them; in a night of few users they are looked up once, in a rebuild they are the delta itself. A
+-- rebuild has no union: through one the planner would not see the statistics of its only table.
+-- depends_on: {{ ref('int_users__changed') }}
 {{ config(is_view_in_rebuild=true, post_hook='{{ analyze(this) }}') }}
 
-with
+select
+    user_id,
+    line_id,
+    activity_date,
+    visit_count,
+    action_count,
+    order_count,
+    feedback_count,
+    net_amount,
+    contribution_amount
+from {{ ref('int_user_days__delta') }}
+{%- if not is_full_rebuild() %}
 
-new_days as (
+    union all
 
-    select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        action_count,
-        order_count,
-        feedback_count,
-        net_amount,
-        contribution_amount
-    from {{ ref('int_user_days__delta') }}
-
-),
-
--- Days before the first changed one stand as yesterday knew them.
-standing_days as (
-
+    -- Days before the first changed one stand as yesterday knew them.
     select
         user_days.user_id,
         user_days.line_id,
@@ -39,47 +36,4 @@ standing_days as (
     where
         changed_users.replace_from_date is null
         or user_days.activity_date < changed_users.replace_from_date
-
-),
-
-final as (
-
-    select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        action_count,
-        order_count,
-        feedback_count,
-        net_amount,
-        contribution_amount
-    from new_days
-
-    union all
-
-    select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        action_count,
-        order_count,
-        feedback_count,
-        net_amount,
-        contribution_amount
-    from standing_days
-
-)
-
-select
-    user_id,
-    line_id,
-    activity_date,
-    visit_count,
-    action_count,
-    order_count,
-    feedback_count,
-    net_amount,
-    contribution_amount
-from final
+{%- endif %}

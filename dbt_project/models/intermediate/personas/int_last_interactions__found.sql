@@ -41,7 +41,6 @@ orders as (
 
     select
         orders.user_id,
-        orders.ordered_date,
         orders.ordered_at,
         orders.order_id
     from
@@ -57,7 +56,6 @@ visits as (
 
     select
         visits.user_id,
-        visits.visited_date,
         visits.visited_at,
         visits.visit_id,
         visits.action,
@@ -71,37 +69,30 @@ visits as (
 
 ),
 
+-- Whatever a user did since the last day was done on it: no join with the days is needed.
 interactions as (
 
     select
-        last_days.user_id,
+        orders.user_id,
         orders.ordered_at as interacted_at,
         1 as kind_number,
         orders.order_id as interaction_id,
         'order' as action,
         'order' as object_type,
         orders.order_id as object_id
-    from last_days
-    inner join orders
-        on
-            last_days.user_id = orders.user_id
-            and last_days.activity_date = orders.ordered_date
+    from orders
 
     union all
 
     select
-        last_days.user_id,
+        visits.user_id,
         visits.visited_at as interacted_at,
         2 as kind_number,
         visits.visit_id as interaction_id,
         visits.action,
         visits.object_type,
         visits.object_id
-    from last_days
-    inner join visits
-        on
-            last_days.user_id = visits.user_id
-            and last_days.activity_date = visits.visited_date
+    from visits
 
 ),
 

@@ -17,6 +17,17 @@ episodes as (
 
 ),
 
+-- Nothing after a user's last lapse is decided on.
+last_lapses as (
+
+    select
+        user_id,
+        max(lapsed_date) as lapsed_date
+    from episodes
+    group by user_id
+
+),
+
 visits as (
 
     select
@@ -24,76 +35,111 @@ visits as (
         visits.visited_date,
         visits.object_type,
         visits.object_id,
+        {{ is_visit_of_line_object('visits.object_type', 'visits.object_id') }} as is_of_line_object,
         visits.channel,
         {{ visit_code('visits.session_id', 'visits.visit_id') }} as visit_code
     from {{ rows_of_users(ref('stg_landing__visits'), ref('int_lapsed_users__changed')) }} as visits
+    inner join last_lapses
+        on
+            visits.user_id = last_lapses.user_id
+            and visits.visited_date <= last_lapses.lapsed_date
     where visits.channel is not null
 
 ),
 
-products as (
+objects as (
 
     select
-        product_id,
+        object_type,
+        object_id,
         line_id
-    from {{ ref('int_products__lined') }}
+    from {{ ref('int_visit_objects__lined') }}
 
 ),
 
-category_lines as (
-
-    {{ category_lines_in_force() }}
-
-),
-
--- The line that a visit's object names; null if it names none, which makes it a visit of every line of the customer.
-lined_visits as (
+-- The line that a visit's object names; empty if it names none, which makes it a visit of every line of the customer.
+-- A visit is a session on a day; one that changed its channel counts for both.
+visit_parts as (
 
     select
         visits.user_id,
-        visits.visited_date,
         visits.channel,
+        visits.visited_date,
         visits.visit_code,
-        case
-            when {{ is_visit_of_line_object('visits.object_type', 'visits.object_id') }}
-                then coalesce(products.line_id, category_lines.line_id, 'all')
-        end as line_id
+        case when visits.is_of_line_object then coalesce(objects.line_id, 'all') else '' end as line_id
     from visits
-    left join products
+    left join objects
         on
-            visits.object_id = products.product_id
-            and visits.object_type = 'product'
-    left join category_lines
-        on
-            visits.object_id = category_lines.category
-            and visits.object_type = 'category'
+            visits.object_type = objects.object_type
+            and visits.object_id = objects.object_id
+    group by
+        visits.user_id,
+        visits.channel,
+        visits.visited_date,
+        visits.visit_code,
+        case when visits.is_of_line_object then coalesce(objects.line_id, 'all') else '' end
 
 ),
 
--- A visit is a session on a day; one that changed its channel counts for both.
+-- The empty line comes before all others: where it is the first, the visit names none with one of its rows.
+marked_parts as (
+
+    select
+        user_id,
+        channel,
+        visited_date,
+        line_id,
+        min(line_id) over (partition by user_id, channel, visited_date, visit_code) as first_line_id
+    from visit_parts
+
+),
+
+channel_days as (
+
+    select
+        user_id,
+        channel,
+        visited_date,
+        line_id,
+        count(*) as visit_count,
+        sum(case when first_line_id = '' then 1 else 0 end) as unlined_visit_count
+    from marked_parts
+    group by
+        user_id,
+        channel,
+        visited_date,
+        line_id
+
+),
+
+-- A visit that reached the line on both ways, by its object and by its customer, is one.
 channel_visits as (
 
     select
         episodes.user_id,
         episodes.line_id,
-        lined_visits.visited_date,
-        lined_visits.channel,
-        lined_visits.visit_code
+        channel_days.channel,
+        sum(
+            case
+                when channel_days.line_id = '' then channel_days.visit_count
+                when episodes.first_order_date <= channel_days.visited_date
+                    then channel_days.visit_count - channel_days.unlined_visit_count
+                else channel_days.visit_count
+            end
+        ) as visit_count
     from episodes
-    inner join lined_visits
+    inner join channel_days
         on
-            episodes.user_id = lined_visits.user_id
-            and episodes.lapsed_date >= lined_visits.visited_date
+            episodes.user_id = channel_days.user_id
+            and episodes.lapsed_date >= channel_days.visited_date
             and (
-                episodes.line_id = lined_visits.line_id
-                or (lined_visits.line_id is null and episodes.first_order_date <= lined_visits.visited_date)
+                episodes.line_id = channel_days.line_id
+                or (channel_days.line_id = '' and episodes.first_order_date <= channel_days.visited_date)
             )
     group by
         episodes.user_id,
         episodes.line_id,
-        lined_visits.visited_date,
-        lined_visits.channel,
-        lined_visits.visit_code
+        channel_days.channel
 
 ),
 
@@ -103,16 +149,12 @@ final as (
         user_id,
         line_id,
         channel,
-        count(*) as visit_count,
+        visit_count,
         row_number() over (
             partition by user_id, line_id
-            order by count(*) desc, channel
+            order by visit_count desc, channel
         ) as rank_number
     from channel_visits
-    group by
-        user_id,
-        line_id,
-        channel
 
 )
 
@@ -120,6 +162,6 @@ select
     user_id,
     line_id,
     channel,
-    visit_count,
+    cast(visit_count as bigint) as visit_count,
     rank_number
 from final

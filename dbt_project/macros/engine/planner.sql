@@ -1,0 +1,19 @@
+{#-
+    Lets the groups of a model's statement come in the order of their keys: a rebuild sorts its rows once, the table lies
+    in that order, and its key and whoever reads it so need not sort again. Otherwise PostgreSQL would hash them, expecting
+    few groups where it does not know better. For a pre_hook.
+-#}
+{% macro group_by_sorting() -%}
+    {{ adapter.dispatch('group_by_sorting', 'recall')() }}
+{%- endmacro %}
+
+
+{% macro postgres__group_by_sorting() -%}
+    {%- if is_full_rebuild() -%}
+        set local enable_hashagg = off
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro default__group_by_sorting() -%}
+{%- endmacro %}

@@ -1,0 +1,109 @@
+-- One row per changed user, day and line that visits name (empty: none), from the first changed day on.
+-- depends_on: {{ source('definitions', 'funnel_steps') }}
+{{ config(post_hook='{{ analyze(this) }}') }}
+
+with
+
+visits as (
+
+    select
+        user_id,
+        visited_date,
+        object_type,
+        object_id,
+        {{ is_visit_of_line_object('object_type', 'object_id') }} as is_of_line_object,
+        {{ visit_code('session_id', 'visit_id') }} as visit_code,
+        {{ funnel_step_of_visit('action', 'object_type') }} as funnel_step_number
+    from
+        {{ rows_of_changed_users(ref('stg_landing__visits'), date='visited_date', instant='visited_at') }}
+
+),
+
+objects as (
+
+    select
+        object_type,
+        object_id,
+        line_id
+    from {{ ref('int_visit_objects__lined') }}
+
+),
+
+lined_visits as (
+
+    select
+        visits.user_id,
+        visits.visited_date,
+        visits.visit_code,
+        case when visits.is_of_line_object then coalesce(objects.line_id, 'all') else '' end as line_id,
+        visits.funnel_step_number
+    from visits
+    left join objects
+        on
+            visits.object_type = objects.object_type
+            and visits.object_id = objects.object_id
+
+),
+
+-- One sort in this order serves the parts, the window over them and the days.
+visit_parts as (
+
+    select
+        user_id,
+        visited_date,
+        visit_code,
+        line_id,
+        count(*) as action_count,
+        max(funnel_step_number) as funnel_step_number
+    from lined_visits
+    group by
+        user_id,
+        visited_date,
+        visit_code,
+        line_id
+
+),
+
+-- The empty line comes before all others: where it is the first, the visit names none with one of its rows.
+marked_parts as (
+
+    select
+        user_id,
+        visited_date,
+        line_id,
+        min(line_id) over (partition by user_id, visited_date, visit_code) as first_line_id,
+        action_count,
+        funnel_step_number
+    from visit_parts
+
+),
+
+final as (
+
+    select
+        user_id,
+        visited_date,
+        line_id,
+        count(*) as visit_count,
+        sum(case when line_id = first_line_id then 1 else 0 end) as first_visit_count,
+        sum(case when first_line_id = '' then 1 else 0 end) as unlined_visit_count,
+        sum(action_count) as action_count,
+        max(funnel_step_number) as funnel_step_number
+    from marked_parts
+    group by
+        user_id,
+        visited_date,
+        line_id
+
+)
+
+select
+    user_id,
+    visited_date,
+    line_id,
+    cast(visit_count as integer) as visit_count,
+    cast(first_visit_count as integer) as first_visit_count,
+    cast(unlined_visit_count as integer) as unlined_visit_count,
+    cast(action_count as integer) as action_count,
+    funnel_step_number
+from final
