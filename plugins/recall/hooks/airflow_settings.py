@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,21 @@ def foreground_environment(home: Home) -> dict[str, str]:
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.logs_dir / "foreground"),
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     }
+
+
+def bundle_of(dag_id: str, file: Path) -> dict[str, str]:
+    """Returns the configuration by which one file is all that Airflow finds.
+
+    Args:
+        dag_id: The DAG in it.
+        file: The file.
+    """
+    bundle = {
+        "name": dag_id,
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(file)},
+    }
+    return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle])}
 
 
 def scheduler_environment(home: Home, port: int) -> dict[str, str]:

@@ -208,6 +208,8 @@ def _run_dag(dag: DAG, order: Mapping[str, Any], run: ForegroundRun, log: Path) 
 
     `dag.test()` does not raise on failure, and calls a run without a task a success.
     """
+    # It reads and stores again all that its bundle holds, and a run needs no more than its own file.
+    airflow_settings.apply(airflow_settings.bundle_of(dag.dag_id, Path(dag.fileloc)))
     outcome = dag.test(logical_date=None, run_conf=dict(order))
     if isinstance(run.failure, RecallError | KeyboardInterrupt):
         raise run.failure

@@ -252,7 +252,7 @@ def test_night_after_an_interrupted_one_is_built_whole(shop: Shop, recall: Recal
 
 def test_run_without_a_task_is_a_failure(shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]) -> None:
     class EmptyDag:
-        dag_id = "ingest_raw"
+        dag_id, fileloc = "ingest_raw", __file__
         tasks: tuple[object, ...] = ()
 
         class timetable:  # noqa: N801  (named like the attribute of a DAG)

@@ -30,11 +30,16 @@ inner join definitions.campaigns as campaigns
 inner join pii.contact_points as points on members.contact_id = points.contact_id
 left join marts.dim_lines as lines on members.line_id = lines.line_id
 left join raw.users as users on members.user_id = users.user_id
-left join marts.fct_recall_layers as layers
-    on
-        members.user_id = layers.user_id
-        and members.line_id = layers.line_id
-        and members.last_key_date = layers.last_key_date
+-- By the index, member by member; without "offset" the layers of all users may be read for each of them.
+left join lateral (
+    select recall_layers.layer_code
+    from marts.fct_recall_layers as recall_layers
+    where
+        recall_layers.user_id = members.user_id
+        and recall_layers.line_id = members.line_id
+        and recall_layers.last_key_date = members.last_key_date
+    offset 0
+) as layers on true
 left join definitions.coupon_terms(%(selected_date)s - 1) as terms
     on members.offer_code = terms.offer_code and coalesce(layers.layer_code, '') = terms.layer_code
 left join lateral (

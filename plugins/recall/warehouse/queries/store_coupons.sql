@@ -17,11 +17,16 @@ wanted as (
         terms.reward_amount,
         terms.threshold_amount
     from ledger.entries as entries
-    left join marts.fct_recall_layers as layers
-        on
-            entries.user_id = layers.user_id
-            and entries.line_id = layers.line_id
-            and entries.last_key_date = layers.last_key_date
+    -- By the index, member by member; without "offset" the layers of all users may be read for each of them.
+    left join lateral (
+        select recall_layers.layer_code
+        from marts.fct_recall_layers as recall_layers
+        where
+            recall_layers.user_id = entries.user_id
+            and recall_layers.line_id = entries.line_id
+            and recall_layers.last_key_date = entries.last_key_date
+        offset 0
+    ) as layers on true
     inner join definitions.coupon_terms(%(selected_date)s - 1) as terms
         on entries.offer_code = terms.offer_code and coalesce(layers.layer_code, '') = terms.layer_code
     left join ledger.coupons as known
