@@ -1,5 +1,6 @@
 -- One row per line, layer at assignment and action that campaigns have tried: how much more returned than without it.
 -- depends_on: {{ ref('out_recalled_users') }}
+-- depends_on: {{ ref('out_campaign_profit') }}
 with
 
 rules as (
@@ -18,6 +19,16 @@ outcome_windows as (
 
 ),
 
+-- What a campaign's own results hide, because its arms are not as large as they were drawn, teaches nothing either.
+mismatched_campaigns as (
+
+    select campaigns.campaign_id
+    from {{ rows_if_built('out_campaign_profit') }} as campaigns
+    cross join ({{ effect_rules_in_force() }}) as effect_rules
+    where campaigns.mismatch_p < effect_rules.mismatch_limit
+
+),
+
 outcomes as (
 
     select
@@ -32,8 +43,11 @@ outcomes as (
     from {{ rows_if_built('out_recalled_users') }} as recalled_users
     inner join outcome_windows
         on recalled_users.window_days = outcome_windows.window_days
+    left join mismatched_campaigns
+        on recalled_users.campaign_id = mismatched_campaigns.campaign_id
     where
-        recalled_users.is_matured
+        mismatched_campaigns.campaign_id is null
+        and recalled_users.is_matured
         and recalled_users.line_id is not null
         and recalled_users.layer_code is not null
 
