@@ -28,12 +28,15 @@ from recall.warehouse.queries import query
 
 ENTRIES = "int_entries__costed"
 FOLLOWED = "int_entries__followed"
+LOOKED_UP = ((ENTRIES, "assigned_date"), ("int_person_users__followed", "person_id"))
+"""Tables of everybody of which a worker reads a day's rows, and the column that finds them; nights read all rows."""
 STEPS = (
     "int_entry_users__followed",
     "int_entry_sources__followed",
     "int_entry_orders__summed",
     "int_entry_visits__found",
     "int_entry_visits__counted",
+    "int_entry_episodes__open",
     "int_entry_episodes__aimed",
     "int_recalled_users__delta",
     "int_effect_cells__counted",
@@ -102,11 +105,11 @@ def open_backfill(from_date: date, to_date: date) -> Backfill:
     build_id, as_of_date = _require_served_outcomes()
     dbt.build_layer("entries")
     with connect("transformer") as connection:
-        connection.execute(
-            sql.SQL("create index {} on {} (assigned_date)").format(
-                sql.Identifier(f"{ENTRIES}__assigned_date"), sql.Identifier("intermediate", ENTRIES)
-            )
-        )
+        for name, column in LOOKED_UP:
+            table = sql.Identifier("intermediate", name)
+            index = sql.Identifier(f"{name}__{column}")
+            connection.execute(sql.SQL("create index {} on {} ({})").format(index, table, sql.Identifier(column)))
+            connection.execute(sql.SQL("analyze {}").format(table))
         for target, _ in TARGETS:
             connection.execute(
                 sql.SQL("grant select, insert, delete on {} to recall_backfiller").format(sql.Identifier(*target))
