@@ -11,6 +11,7 @@
         [
             'min_event_count', 'rough_event_count', 'rough_money_count', 'min_expected_count', 'mismatch_limit',
             'winsor_rate', 'covariate_days', 'min_stratum_count', 'sequential_user_count', 'min_relapse_count',
+            'kept_arm_share',
         ],
     ) }}
 {% endmacro %}

@@ -26,6 +26,15 @@
 {%- endmacro %}
 
 
+{#- The chance that a standard normal number is below x, a double. -#}
+{% macro normal_below(x) -%}
+    case
+        when {{ x }} < 0 then {{ two_sided_p('(-(' ~ x ~ '))') }} / 2
+        else 1 - {{ two_sided_p(x) }} / 2
+    end
+{%- endmacro %}
+
+
 {#-
     The chance of a chi-square above the observed one: Abramowitz and Stegun 26.4.4 (odd degrees of freedom) and 26.4.5
     (even ones), whose terms are the powers of chi-square over products of odd or even numbers.

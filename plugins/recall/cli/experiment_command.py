@@ -1,4 +1,4 @@
-"""The command that sizes an experiment: experiment size."""
+"""The commands for experiments: experiment size, and experiment shares of experiment_shares.py."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import psycopg
 import typer
 from psycopg.rows import class_row
 
+from recall.cli.experiment_shares import shares
 from recall.cli.options import EXIT_CODES, AsOf, served_day
 from recall.cli.terminal import output, show_table
 from recall.domain.errors import RecallError, UsageError
@@ -43,16 +44,11 @@ class LayerMembers:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this module's command, below `experiment`."""
-    group = typer.Typer(help="Plan experiments on recall.", no_args_is_help=True, epilog=EXIT_CODES)
+    """Adds the commands below `experiment`."""
+    group = typer.Typer(help="Plan and judge experiments on recall.", no_args_is_help=True, epilog=EXIT_CODES)
     group.command(epilog=EXIT_CODES)(size)
-    # Without a second command Typer would take `size` for the group itself.
-    group.callback()(_experiment)
+    group.command(epilog=EXIT_CODES)(shares)
     app.add_typer(group, name="experiment")
-
-
-def _experiment() -> None:
-    """Plan experiments on recall."""
 
 
 def size(

@@ -528,6 +528,7 @@ DEFINITION_FILES = (
             whole("min_stratum_count", least=2),
             whole("sequential_user_count", least=1),
             whole("min_relapse_count", least=2),
+            decimal("kept_arm_share", above="0", most="0.5"),
             day("valid_from"),
         ),
         key=("valid_from",),

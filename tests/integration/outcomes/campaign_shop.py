@@ -22,6 +22,7 @@ OUTCOMES = (
     ("outcomes", "out_campaign_profit"),
     ("outcomes", "out_campaign_steps"),
     ("outcomes", "out_relapse_curves"),
+    ("outcomes", "out_arm_suggestions"),
     ("marts", "fct_acquisition_balance"),
     ("intermediate", "int_effect_cells"),
 )
@@ -76,14 +77,15 @@ class CampaignShop:
                 writer.writerows(rows)
 
     def define(self, connection: psycopg.Connection) -> None:
-        """Freezes two versions of our campaign: two arms, a third held out."""
+        """Freezes two versions of our campaign: two arms, drawn 1 to 1 and then 1 to 2, a third held out."""
         for version, window in VERSIONS.items():
             connection.execute(
                 "insert into definitions.campaigns values"
                 " ('own', %s, %s, '', 100, 0.33, %s, %s, 100, 0, 'en', clock_timestamp())",
                 (version, version == "v2", HASH_RANGE // 3, window),
             )
-            for arm, begin, end in (("warm", 0, HASH_RANGE // 2), ("brief", HASH_RANGE // 2, HASH_RANGE)):
+            edge = HASH_RANGE // (2 if version == "v1" else 3)
+            for arm, begin, end in (("warm", 0, edge), ("brief", edge, HASH_RANGE)):
                 connection.execute(
                     "insert into definitions.campaign_arms values"
                     " ('own', %s, %s, 'email', 'coupon', 'plain', 1, %s, %s)",
