@@ -24,6 +24,7 @@ from psycopg import sql
 
 from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
+from recall.hooks.dbt_thrift import spare_dbt
 from recall.hooks.night import are_marts_as_contracted
 from recall.warehouse import connection
 
@@ -235,7 +236,7 @@ def _invoke(
     """
     from dbt.cli.main import dbtRunner
 
-    _hear_no_debug_events()
+    spare_dbt()
     log = _log_file(home)
 
     def on_event(event: Any) -> None:
@@ -275,34 +276,6 @@ def _invoke(
         _forget_compilation(manifest)
         outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*switches, *arguments, *global_arguments])
     return list(getattr(outcome.result, "results", None) or []), outcome.exception
-
-
-def _hear_no_debug_events() -> None:
-    """Spares dbt what nobody reads.
-
-    dbt writes every event as a message of its protocol before it asks who listens, a dozen of them per model and
-    nearly all for debugging: a tenth of a small night. The manager that its interface lets one set passes over them.
-    """
-    from dbt_common.events.base_types import BaseEvent, EventLevel
-    from dbt_common.events.event_manager import EventManager
-    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
-
-    class HeardEvents(EventManager):
-        """Fires what is at least worth an info line."""
-
-        def fire_event(
-            self,
-            e: BaseEvent,
-            level: EventLevel | None = None,
-            node: Any = None,
-            force_warn_or_error_handling: bool = False,
-        ) -> None:
-            """Fires an event, as dbt's own manager does, unless it is for debugging."""
-            if force_warn_or_error_handling or (level or e.level_tag()) != EventLevel.DEBUG:
-                super().fire_event(e, level, node, force_warn_or_error_handling)
-
-    if type(get_event_manager()) is EventManager:
-        ctx_set_event_manager(HeardEvents())
 
 
 def _reraise_interrupt(error: BaseException | None) -> None:

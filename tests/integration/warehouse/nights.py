@@ -16,10 +16,9 @@ from recall.hooks.night import are_marts_as_contracted, complete_night, prepare_
 CORE_LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "marts")
 
 MARTS_AND_WHAT_THEY_NEED = (
-    "--select", "+path:models/marts", "+path:models/intermediate",
-    "--exclude", "path:models/intermediate/outcomes", "path:models/intermediate/calibration",
-    "path:models/intermediate/audiences",
-    "path:models/outcomes", "path:models/audiences",
+    "--select", "+fqn:marts", "+fqn:intermediate",
+    "--exclude", "fqn:intermediate.outcomes", "fqn:intermediate.calibration", "fqn:intermediate.audiences",
+    "fqn:outcomes", "fqn:audiences",
 )  # fmt: skip
 
 
@@ -47,7 +46,7 @@ def run_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = F
         full_refresh: True to rebuild every user.
     """
     prepare_night(workspace, as_of_date, full_refresh=full_refresh)
-    command = ["run", *MARTS_AND_WHAT_THEY_NEED, *(["path:models/marts"] if are_marts_as_contracted() else [])]
+    command = ["run", *MARTS_AND_WHAT_THEY_NEED, *(["fqn:marts"] if are_marts_as_contracted() else [])]
     nodes, failure = dbt._invoke(command, home=current_home(), role="transformer")
     results = [dbt._node_result("marts", node) for node in nodes]
     dbt._record(results)
