@@ -133,28 +133,31 @@ class RichProgress:
         self._console = output()
         self._open: list[_RichStage] = []
         self._live: Live | None = None
+        self._lock = threading.Lock()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[_RichStage]:
-        """Shows a stage with its rows and seconds while the block runs.
+        """Shows a stage with its rows and seconds while the block runs; stages of two threads may overlap.
 
         Args:
             name: What is being done, in a few words.
         """
         stage = _RichStage(name)
-        self._open.append(stage)
-        self._show_innermost()
+        with self._lock:
+            self._open.append(stage)
+            self._show_innermost()
         mark = "✗"
         try:
             yield stage
             mark = "✓"
         finally:
-            self._open.remove(stage)
-            self._show_innermost()
-            self._console.print(stage.line(mark), soft_wrap=True)
+            with self._lock:
+                self._open.remove(stage)
+                self._show_innermost()
+                self._console.print(stage.line(mark), soft_wrap=True)
 
     def _show_innermost(self) -> None:
-        """Keeps one live line, for the innermost stage that is open."""
+        """Keeps one live line, for the stage that was opened last; the caller holds the lock."""
         if self._live is not None:
             self._live.stop()
             self._live = None

@@ -136,7 +136,7 @@ def apply(values: Mapping[str, str]) -> None:
 
 
 def _common(home: Home) -> dict[str, str]:
-    """What both share: where things are, and nothing that calls home."""
+    """What both share: where things are, one thread per fit, and nothing that calls home."""
     return {
         "RECALL_HOME": str(home.root),
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_DIR),
@@ -146,6 +146,8 @@ def _common(home: Home) -> dict[str, str]:
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "GX_ANALYTICS_ENABLED": "false",
+        # Fits are of four parameters: threads of linear algebra wait for each other longer than they work.
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 

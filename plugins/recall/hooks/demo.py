@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -53,8 +54,11 @@ def run_demo(home: Home | None = None, progress: Progress | None = None, show: S
     print_line = show or (lambda line: sys.stdout.write(f"{line}\n"))
     began = time.monotonic()
     _require_free_home(place)
-    _start_database(place, watcher)
-    conversion = _write_workspace(place, watcher)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # DuckDB converts while PostgreSQL starts; neither needs the other.
+        converted = beside.submit(_write_workspace, place, watcher)
+        _start_database(place, watcher)
+        conversion = converted.result()
     for note in conversion.notes:
         print_line(note)
     with mail_peer(place.root / "peer") as peer, _environment(_settings(place, peer)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -42,6 +44,21 @@ def test_progress_in_a_pipe_prints_one_line_per_stage_with_rows_and_a_remark(
     assert "1,234 rows" in inner
     assert inner.endswith("orders.csv")
     assert outer.startswith("✓ night")
+
+
+def test_progress_of_two_threads_prints_a_whole_line_for_each_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = RichProgress()
+    both_open = threading.Barrier(2)
+
+    def run(name: str) -> None:
+        with progress.stage(name) as stage:
+            both_open.wait(timeout=30)
+            stage.advance(7)
+
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        list(threads.map(run, ("convert", "PostgreSQL")))
+    shown = sorted(line.split()[:4] for line in capsys.readouterr().out.splitlines())
+    assert shown == [["✓", "PostgreSQL", "7", "rows"], ["✓", "convert", "7", "rows"]]
 
 
 def test_progress_of_a_stage_that_fails_is_marked_and_lets_the_error_through(
