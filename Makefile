@@ -29,17 +29,14 @@ setup: .venv/.synced ## install everything into .venv (nothing to do where uv.lo
 demo: setup ## a fresh machine to a recalled audience on real data: recall demo
 	@.venv/bin/recall demo
 
-# Two processes, each with a PostgreSQL of its own, share the test files; lint runs beside them. What the second one
-# and lint have to say follows the first one's report.
-test: setup ## lint and all tests
+# Two processes, each with a PostgreSQL of its own, share the test files. What the second one has to say follows the
+# first one's report.
+test: setup ## all tests
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; mkdir "$$work/begun"; status=0; \
-	$(MAKE) lint > "$$work/lint" 2>&1 & lint=$$!; \
 	.venv/bin/pytest --share="$$work/begun" > "$$work/second" 2>&1 & second=$$!; \
 	.venv/bin/pytest --share="$$work/begun" || status=1; \
 	wait $$second || status=1; \
 	cat "$$work/second"; \
-	wait $$lint || status=1; \
-	cat "$$work/lint"; \
 	exit $$status
 
 lint: setup ## ruff, mypy and sqlfluff, without changing a file
