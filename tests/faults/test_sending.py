@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
+from hashlib import sha256
 from typing import Any
 
 import psycopg
@@ -239,6 +240,31 @@ def test_database_refuses_to_claim_a_held_out_member(
 
     expected = psycopg.errors.CheckViolation if is_said_to_be_held_out else psycopg.errors.ForeignKeyViolation
     assert isinstance(refusal.value, expected)
+
+
+def test_database_refuses_to_move_a_send_to_a_held_out_member_and_to_lose_an_entry(
+    world: SendingWorld, smtp_peer: SmtpPeer
+) -> None:
+    world.people(["ann", "bob"])
+    world.run("update audiences.aud_recall_members set is_campaign_holdout = true where user_id = 'bob'")
+    send(smtp_peer)
+
+    for statement, refusal in {
+        "update ledger.sends set audience_id = 'bob-1-2026-03-11'": psycopg.errors.ForeignKeyViolation,
+        "update ledger.sends set audience_id = 'nobody'": psycopg.errors.ForeignKeyViolation,
+        "delete from ledger.entries where is_held_out": psycopg.errors.IntegrityConstraintViolation,
+    }.items():
+        with pytest.raises(refusal):
+            world.run(statement)
+
+
+def test_key_of_a_send_is_a_hash_of_what_it_is_unique_by(world: SendingWorld, smtp_peer: SmtpPeer) -> None:
+    world.people(["ann"])
+    send(smtp_peer)
+
+    ((key, contact_id),) = world.rows("select idempotency_key, contact_id from ledger.sends")
+    named = f"welcome_back|1|email|{contact_id}|2026-01-09"
+    assert key == sha256(named.encode()).hexdigest()[:32]
 
 
 def test_database_refuses_to_register_a_held_out_person_as_sendable(world: SendingWorld) -> None:

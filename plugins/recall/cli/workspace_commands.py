@@ -14,6 +14,8 @@ from recall.domain.definition_files import SHIPPED_DIR
 from recall.domain.errors import UsageError
 from recall.domain.workspace import SETTINGS_FILE, load_workspace
 
+EXAMPLE_CAMPAIGN_DIR = Path(__file__).parents[1] / "example_campaign"
+
 _SETTINGS = """\
 # One deployment's settings. Every instant and amount is read with them, so choose the zone and the currency first:
 # they are fixed once something was loaded.
@@ -45,14 +47,14 @@ def init(
     time_zone: Annotated[str, typer.Option("--time-zone", help="Business zone, as Europe/Berlin.")] = "UTC",
     currency: Annotated[str, typer.Option("--currency", help="ISO code of all amounts, as EUR.")] = "EUR",
 ) -> None:
-    """Make a new workspace with documented defaults: settings, definitions, folders for campaigns and deliveries."""
+    """Make a new workspace with documented defaults: settings, definitions, an example campaign, a landing folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty; a workspace is made in a folder of its own")
     definitions = folder / "definitions"
     definitions.mkdir(parents=True)
     for shipped in sorted(SHIPPED_DIR.glob("*.csv")):
         shutil.copyfile(shipped, definitions / shipped.name)
-    (folder / "campaigns").mkdir()
+    shutil.copytree(EXAMPLE_CAMPAIGN_DIR, folder / "campaigns")
     for table in ("users", "contacts", "products", "orders", "order_items", "visits", "consents"):
         (folder / "landing" / table).mkdir(parents=True)
     settings = folder / SETTINGS_FILE
@@ -66,4 +68,5 @@ def init(
     console.print(f"{folder.resolve()} is a workspace.", soft_wrap=True)
     console.print(f"Put deliveries into {folder / 'landing'}/<table>/ and the lines of business into", soft_wrap=True)
     console.print(f"{definitions / 'business_lines.csv'}; a definition file that you delete takes its default.")
+    console.print(f"{folder / 'campaigns' / 'welcome_back.yml.example'} shows what a campaign is.", soft_wrap=True)
     show_next(f"export RECALL_WORKSPACE={folder.resolve()}", "recall up", "recall load")

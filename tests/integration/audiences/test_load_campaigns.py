@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.sending import AS_OF_DATE, CAMPAIGN, FILES, SendingWorld, make_sending_world
 
+from recall.cli.workspace_commands import init
 from recall.domain.errors import GateBlocked
-from recall.domain.workspace import Workspace
+from recall.domain.workspace import Workspace, load_workspace
 from recall.hooks import delivery
 from recall.warehouse.campaigns import load_campaigns, validate_campaigns
 from recall.warehouse.definitions import load_definitions
@@ -190,3 +192,21 @@ def test_arm_with_persons_can_be_retired(world: SendingWorld) -> None:
     (world.workspace.campaigns_dir / "welcome_back.yml").write_text(retired)
 
     assert load_campaigns(world.workspace)[0].campaign.arms[0].weight == 0
+
+
+def test_example_of_a_new_workspace_is_read_under_its_own_name_only_and_holds(warehouse: Any, tmp_path: Path) -> None:
+    init(tmp_path / "shop", time_zone="Asia/Shanghai", currency="CNY")
+    workspace = load_workspace(tmp_path / "shop")
+    load_definitions(workspace)
+    assert load_campaigns(workspace) == []
+
+    example = workspace.campaigns_dir / "welcome_back.yml.example"
+    example.rename(workspace.campaigns_dir / "welcome_back.yml")
+    (loaded,) = load_campaigns(workspace)
+
+    assert loaded.campaign.campaign_id == "welcome_back"
+    with warehouse.connect() as connection:
+        copies = connection.execute(
+            "select arm_code, choice_number, locale from definitions.campaign_templates order by 1, 2, 3"
+        ).fetchall()
+    assert copies == [("best", 1, "en"), ("best", 1, "zh"), ("content", 1, "en"), ("content", 1, "zh")]
