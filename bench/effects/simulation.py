@@ -266,9 +266,8 @@ def draw_profits(rng: np.random.Generator, home: Home, shop: Shop, campaign_coun
             for name, is_control, count, rate in [*sides, ("control", True, shop.control_count, shop.rate)]:
                 is_returned = rng.random(count) < rate
                 amounts = np.where(is_returned, rng.lognormal(2.5, 0.5, count), 0.0)
-                costs = np.zeros(count)
-                if not is_control:
-                    costs = contact + reward * (is_returned & (rng.random(count) < redeemed_rate))
+                is_redeemed = np.zeros(count, dtype=bool) if is_control else rng.random(count) < redeemed_rate
+                costs = (0 if is_control else contact) + reward * (is_returned & is_redeemed)
                 yield (
                     f"c{number}", "sms", name, is_control, 30, count, 0, count, int(is_returned.sum()),
                     int(is_returned.sum()), float(amounts.sum()), float((amounts**2).sum()), float(costs.sum()),

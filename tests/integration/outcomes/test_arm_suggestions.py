@@ -20,6 +20,7 @@ from recall.cli.app import app
 from recall.domain.errors import UsageError
 from recall.domain.home import Home
 from recall.domain.workspace import load_workspace
+from recall.warehouse.connection import connect
 from recall.warehouse.definitions import load_definitions
 
 HASH_RANGE = 2**32
@@ -222,7 +223,7 @@ def people() -> list[dict[str, Any]]:
 
 def suggest(home: Home, people: list[dict[str, Any]], current: str) -> dict[str, dict[str, Any]]:
     """By arm what is suggested while a version is the current one: v1 draws 1 to 1, v2 1 to 3, v3 1 to 1 again."""
-    with simulation.connect("owner", home=home) as connection, connection.cursor() as cursor:
+    with connect("owner", home=home) as connection, connection.cursor() as cursor:
         cursor.execute("truncate ledger.global_holdouts, ledger.assignments, definitions.campaigns cascade")
         for version, edge in (("v1", HASH_RANGE // 2), ("v2", HASH_RANGE // 4), ("v3", HASH_RANGE // 2)):
             cursor.execute(

@@ -152,7 +152,7 @@ def night(warehouse: Warehouse, as_of_date: date) -> Told:
         ).fetchall()
     return Told(
         {row["user_id"]: row["channel"] for row in rows},
-        {channel: tuple(figures) for channel, *figures in effects},  # type: ignore[misc]
+        {channel: tuple(figures) for channel, *figures in effects},
     )
 
 
