@@ -34,6 +34,28 @@
 {%- endmacro %}
 
 
+{#-
+    Whether an instant's business date is not after D. PostgreSQL compares the instant first, which is a fifth of the
+    work and has statistics: two days before D ends no clock change makes it a later day.
+-#}
+{% macro is_seen_instant(instant) -%}
+    {{ adapter.dispatch('is_seen_instant', 'recall')(instant) }}
+{%- endmacro %}
+
+
+{% macro default__is_seen_instant(instant) -%}
+    {{ business_date(instant) }} <= {{ as_of_date() }}
+{%- endmacro %}
+
+
+{% macro postgres__is_seen_instant(instant) -%}
+    (
+        {{ instant }} < {{ business_day_start(add_days(as_of_date(), -1)) }}
+        or {{ business_date(instant) }} <= {{ as_of_date() }}
+    )
+{%- endmacro %}
+
+
 {#- A date some days later (or earlier, if negative); both may be columns. -#}
 {% macro add_days(date, days) -%}
     {{ adapter.dispatch('add_days', 'recall')(date, days) }}

@@ -47,7 +47,7 @@ final as (
     left join user_merges
         on visits.user_id = user_merges.user_id
     where
-        {{ business_date('visits.visited_at') }} <= {{ as_of_date() }}
+        {{ is_seen_instant('visits.visited_at') }}
         and {{ is_known_user('visits.user_id') }}
 
 )

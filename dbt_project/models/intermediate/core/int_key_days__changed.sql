@@ -22,8 +22,12 @@ line_days as (
         user_days.activity_date,
         lines.lapse_days,
         {{ is_key_day('lines.frequency_class', 'user_days.visit_count', 'user_days.order_count') }} as is_key_day,
-        min(case when user_days.order_count > 0 then user_days.activity_date end)
-            over (partition by user_days.user_id, user_days.line_id) as first_order_date
+        -- In the order of the window below, so that one sort serves both.
+        min(case when user_days.order_count > 0 then user_days.activity_date end) over (
+            partition by user_days.user_id, user_days.line_id
+            order by user_days.activity_date
+            rows between unbounded preceding and current row
+        ) as first_order_date
     from {{ ref('int_user_days__tonight') }} as user_days
     inner join lines
         on user_days.line_id = lines.line_id

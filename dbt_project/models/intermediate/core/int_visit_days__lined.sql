@@ -16,18 +16,6 @@ first_orders as (
 -- The table is read by name each time: a common table expression would be written down and read by one process.
 final as (
 
-    -- In any every visit counts once, with the first of its lines.
-    select
-        user_id,
-        'any' as line_id,
-        visited_date as activity_date,
-        first_visit_count as visit_count,
-        action_count,
-        funnel_step_number
-    from {{ ref('int_visit_days__summed') }}
-
-    union all
-
     select
         user_id,
         line_id,

@@ -1,6 +1,6 @@
--- One row per changed user, day and line that visits name (empty: none), from the first changed day on.
+-- One row per changed user, day from the first changed day on, and line that visits name (empty: none), any included.
 -- depends_on: {{ source('definitions', 'funnel_steps') }}
-{{ config(post_hook='{{ analyze(this) }}') }}
+{{ config(pre_hook='{{ group_by_sorting() }}', post_hook='{{ analyze(this) }}') }}
 
 with
 
@@ -78,22 +78,23 @@ marked_parts as (
 
 ),
 
+-- In any every visit counts once, with the first of its lines.
 final as (
 
     select
         user_id,
         visited_date,
-        line_id,
-        count(*) as visit_count,
-        sum(case when line_id = first_line_id then 1 else 0 end) as first_visit_count,
-        sum(case when first_line_id = '' then 1 else 0 end) as unlined_visit_count,
+        case when {{ is_total('line_id') }} then 'any' else line_id end as line_id,
+        case
+            when {{ is_total('line_id') }} then sum(case when line_id = first_line_id then 1 else 0 end)
+            else count(*)
+        end as visit_count,
+        case when {{ is_total('line_id') }} then 0 else sum(case when first_line_id = '' then 1 else 0 end) end
+            as unlined_visit_count,
         sum(action_count) as action_count,
         max(funnel_step_number) as funnel_step_number
     from marked_parts
-    group by
-        user_id,
-        visited_date,
-        line_id
+    {{ group_by_with_total(['user_id', 'visited_date', 'line_id']) }}
 
 )
 
@@ -102,7 +103,6 @@ select
     visited_date,
     line_id,
     cast(visit_count as integer) as visit_count,
-    cast(first_visit_count as integer) as first_visit_count,
     cast(unlined_visit_count as integer) as unlined_visit_count,
     cast(action_count as integer) as action_count,
     funnel_step_number

@@ -38,10 +38,14 @@ user_days as (
         user_days.order_count,
         {{ days_between("cast('1970-01-01' as date)", 'user_days.activity_date') }} as day_number
     from {{ ref('int_user_days__tonight') }} as user_days
-    inner join lapsed_customers
-        on
-            user_days.user_id = lapsed_customers.user_id
-            and user_days.line_id = lapsed_customers.line_id
+    -- The table itself, not the rows above: the planner knows how few it has.
+    where exists (
+            select 1
+            from {{ ref('int_lapse_episodes__delta') }} as lapses
+            where
+                lapses.user_id = user_days.user_id
+                and lapses.line_id = user_days.line_id
+        )
 
 ),
 

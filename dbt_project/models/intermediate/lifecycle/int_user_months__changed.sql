@@ -24,106 +24,92 @@ changed_users as (
 
 ),
 
-days_before as (
+-- Tonight's side: the key days as they are, from the month before the first changed day on.
+key_days_tonight as (
 
     select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        order_count,
-        is_replaced
-    from {{ ref('int_user_days__before') }}
-
-),
-
-days as (
-
-    select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        order_count,
-        1 as weight
-    from {{ ref('int_user_days__delta') }}
-
-    union all
-
-    select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        order_count,
-        1 as weight
-    from days_before
-    where not is_replaced
-
-    union all
-
-    select
-        user_id,
-        line_id,
-        activity_date,
-        visit_count,
-        order_count,
-        -1 as weight
-    from days_before
-
-),
-
-first_orders as (
-
-    select
-        customer_lines.user_id,
-        customer_lines.line_id,
+        key_days.user_id,
+        key_days.line_id,
+        key_days.key_date,
         customer_lines.first_order_date,
         changed_users.replace_from_date,
         1 as weight
-    from {{ ref('int_customer_lines__delta') }} as customer_lines
+    from {{ ref('int_key_days__changed') }} as key_days
+    inner join {{ ref('int_customer_lines__delta') }} as customer_lines
+        on
+            key_days.user_id = customer_lines.user_id
+            and key_days.line_id = customer_lines.line_id
     inner join changed_users
-        on customer_lines.user_id = changed_users.user_id
+        on
+            key_days.user_id = changed_users.user_id
+            and {{ previous_month(month_start('changed_users.replace_from_date')) }} <= key_days.key_date
+
+),
+
+-- Yesterday's side: the key days among the days that stood.
+key_days_before as (
+
+    select
+        days_before.user_id,
+        days_before.line_id,
+        days_before.activity_date as key_date,
+        customer_lines.first_order_date,
+        changed_users.replace_from_date,
+        -1 as weight
+    from {{ ref('int_user_days__before') }} as days_before
+    inner join lines
+        on days_before.line_id = lines.line_id
+    inner join {{ yesterday('int_customer_lines') }} as customer_lines
+        on
+            days_before.user_id = customer_lines.user_id
+            and days_before.line_id = customer_lines.line_id
+            and days_before.activity_date >= customer_lines.first_order_date
+    inner join changed_users
+        on days_before.user_id = changed_users.user_id
+    where {{ is_key_day('lines.frequency_class', 'days_before.visit_count', 'days_before.order_count') }}
+
+),
+
+key_days as (
+
+    select
+        user_id,
+        line_id,
+        key_date,
+        first_order_date,
+        replace_from_date,
+        weight
+    from key_days_tonight
 
     union all
 
     select
-        customer_lines.user_id,
-        customer_lines.line_id,
-        customer_lines.first_order_date,
-        changed_users.replace_from_date,
-        -1 as weight
-    from {{ yesterday('int_customer_lines') }} as customer_lines
-    inner join changed_users
-        on customer_lines.user_id = changed_users.user_id
+        user_id,
+        line_id,
+        key_date,
+        first_order_date,
+        replace_from_date,
+        weight
+    from key_days_before
 
 ),
 
 key_months as (
 
     select
-        days.user_id,
-        days.line_id,
-        days.weight,
-        {{ month_start('days.activity_date') }} as month,
+        user_id,
+        line_id,
+        weight,
+        {{ month_start('key_date') }} as month,
         -- The first order always is the first key day.
-        min({{ month_start('first_orders.first_order_date') }}) as first_month,
-        min(first_orders.replace_from_date) as replace_from_date
-    from days
-    inner join lines
-        on days.line_id = lines.line_id
-    inner join first_orders
-        on
-            days.user_id = first_orders.user_id
-            and days.line_id = first_orders.line_id
-            and days.weight = first_orders.weight
-            and days.activity_date >= first_orders.first_order_date
-    where {{ is_key_day('lines.frequency_class', 'days.visit_count', 'days.order_count') }}
+        min({{ month_start('first_order_date') }}) as first_month,
+        min(replace_from_date) as replace_from_date
+    from key_days
     group by
-        days.user_id,
-        days.line_id,
-        days.weight,
-        {{ month_start('days.activity_date') }}
+        user_id,
+        line_id,
+        weight,
+        {{ month_start('key_date') }}
 
 ),
 
