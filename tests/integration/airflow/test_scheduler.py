@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import signal
 import sqlite3
@@ -15,6 +16,7 @@ import httpx
 import psutil
 import pytest
 from tests.integration.airflow.conftest import Shop
+from tests.support.files import write_files
 
 from recall.hooks import airflow_rest, airflow_settings, foreground, supervisor
 
@@ -37,13 +39,20 @@ def interrupted_night(shop: Shop) -> str:
         shown.append(line)
         if "expected sources" in line:
             break
-    time.sleep(1)
+    database = airflow_settings.foreground_database(airflow_settings.foreground_dir(shop.warehouse.home))
+
+    def running() -> list[str]:
+        with contextlib.closing(sqlite3.connect(database, timeout=30)) as metadata:
+            rows = metadata.execute("select task_id from task_instance where state = 'running'").fetchall()
+        return [str(row[0]) for row in rows]
+
+    deadline = time.monotonic() + 60
+    while running() != ["gate_raw"] and time.monotonic() < deadline:
+        time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "".join(shown)
-    database = airflow_settings.foreground_database(airflow_settings.foreground_dir(shop.warehouse.home))
-    with contextlib.closing(sqlite3.connect(database)) as metadata:
-        (left,) = metadata.execute("select task_id from task_instance where state = 'running'").fetchall()
-    return str(left[0])
+    (left,) = running()
+    return left
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +86,15 @@ def test_scheduler_started_after_a_killed_foreground_night_takes_up_nothing(
 
 def test_server_asks_for_a_login_and_listens_to_this_machine_only(server: supervisor.Server) -> None:
     assert httpx.get(f"{server.address}/api/v2/dags", trust_env=False).status_code == 401
-    listening = {
-        connection.laddr.ip
-        for process in psutil.Process(server.pid).children(recursive=True)
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == server.port
-    }
+    listening = set()
+    for process in psutil.Process(server.pid).children(recursive=True):
+        # A task's process may end meanwhile.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            listening |= {
+                connection.laddr.ip
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == server.port
+            }
     assert listening == {"127.0.0.1"}
 
 
@@ -141,6 +153,59 @@ def test_airflows_own_backfill_builds_a_night_and_starts_no_export(shop: Shop, s
     # Time enough for an asset to start what waits for it.
     time.sleep(5)
     assert not [run for run in _runs(server) if run.startswith("export_audiences")]
+
+
+ASK_ALWAYS = """\
+max_audience_rate,max_audience_change_rate,usual_audience_days,max_audience_count,valid_from
+0,0.5,14,,1970-01-01
+"""
+PRESENTS = """\
+campaign_id: presents
+lines: [all]
+steps:
+  - {step_number: 1, offset_days: 0}
+arms:
+  - {arm_code: parcel, channel: gift, offer_code: gift, variant_code: box}
+holdout_share: 0
+max_lapse_days: 90
+"""
+
+
+def test_night_that_asks_a_person_claims_nothing_before_the_yes_and_then_sends_once(
+    shop: Shop, server: supervisor.Server, recall: Recall
+) -> None:
+    # Bob is the only one who has lapsed, and nobody may be written to before a person was asked.
+    write_files(shop.folder, {"campaigns/presents.yml": PRESENTS, "definitions/gate_rules.csv": ASK_ALWAYS})
+    shop.deliver("contacts/2024-03.csv", "user_id,postal_address\nbob,1 Old Street\n")
+    shop.deliver("consents/2024-03.csv", "user_id,channel,is_opted_in,changed_at\nbob,gift,true,2024-01-01T00:00:00Z\n")
+    with airflow_rest.client(server) as api:
+        order = {"logical_date": None, "conf": {"as_of_date": "2024-03-11"}}
+        api.post("/dags/ingest_raw/dagRuns", json=order).raise_for_status()
+        questions: list[dict[str, object]] = []
+        deadline = time.monotonic() + 600
+        while not questions and time.monotonic() < deadline:
+            time.sleep(1)
+            answer = api.get("/dags/build_warehouse/dagRuns/~/hitlDetails", params={"response_received": "false"})
+            questions = answer.raise_for_status().json()["hitl_details"]
+    assert [str(question["subject"]) for question in questions] == ["audiences: this is unusual. May it go on?"]
+
+    def outcome() -> tuple[object, ...]:
+        lists = (shop.warehouse.home.outbox_dir / "gift").glob("*.csv")
+        rows = [row["contact"] for path in lists for row in csv.DictReader(path.read_text().splitlines())]
+        return shop.rows("select user_id, state from ledger.sends"), rows
+
+    # Time enough for an export that should not wait to claim.
+    time.sleep(5)
+    assert outcome() == ([], [])
+    assert shop.rows("select 1 from ledger.entries") == []
+    night = "select state from control.builds where as_of_date = '2024-03-11'"
+    assert shop.rows(night) == [("published",)]
+
+    assert recall("export", "--as-of", "2024-03-11", "--approve") == 0
+    assert shop.rows(night) == [("complete",)]
+    assert outcome() == ([("bob", "sent")], ["1 Old Street"])
+    assert recall("export", "--as-of", "2024-03-11") == 0
+    assert outcome() == ([("bob", "sent")], ["1 Old Street"])
 
 
 def backfill_of(dag_id: str) -> dict[str, object]:
