@@ -7,6 +7,7 @@ nothing but time is lost.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
@@ -52,7 +53,8 @@ def _keep_connections() -> None:
     nearly half of PostgreSQL's time in a small night went there. What a node left open is rolled back, as before.
     """
     from dbt.adapters.contracts.connection import ConnectionState
-    from dbt.adapters.postgres import PostgresAdapter, PostgresConnectionManager
+    from dbt.adapters.postgres.connections import PostgresConnectionManager
+    from dbt.adapters.postgres.impl import PostgresAdapter
 
     class KeptConnections(PostgresConnectionManager):
         """Gives a thread's connection back open; dbt closes all of them when its command ends."""
@@ -82,7 +84,7 @@ def _keep_graphs() -> None:
     """
     from dbt.compilation import Compiler
     from dbt.contracts.graph.manifest import Manifest
-    from dbt.graph import Graph
+    from dbt.graph.graph import Graph
     from dbt.task import base
 
     kept: dict[tuple[int, bool], tuple[Manifest, Graph]] = {}
@@ -95,8 +97,10 @@ def _keep_graphs() -> None:
             key = (id(manifest), add_test_edges)
             if key not in kept:
                 kept[key] = (manifest, super().compile(manifest, write, add_test_edges))
-            self.initialize()
+            Path(self.config.project_target_path).mkdir(parents=True, exist_ok=True)
             return kept[key][1]
 
-    if base.Compiler is Compiler:
-        base.Compiler = KeptGraphs  # type: ignore[misc]  # a class of its own stands for the one it inherits from
+    # Every command asks this module for the class, which it imports for itself and does not offer.
+    names = vars(base)
+    if names["Compiler"] is Compiler:
+        names["Compiler"] = KeptGraphs
