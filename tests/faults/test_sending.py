@@ -267,6 +267,16 @@ def test_key_of_a_send_is_a_hash_of_what_it_is_unique_by(world: SendingWorld, sm
     assert key == sha256(named.encode()).hexdigest()[:32]
 
 
+def test_key_of_a_send_is_the_same_however_a_session_writes_dates(world: SendingWorld) -> None:
+    with world.warehouse.connect("exporter") as connection:
+        connection.execute("set datestyle = 'German'")
+        row = connection.execute(
+            "select ledger.idempotency_key('welcome_back', 1, 'email', 'c1', date '2026-01-09')"
+        ).fetchone()
+
+    assert row == (sha256(b"welcome_back|1|email|c1|2026-01-09").hexdigest()[:32],)
+
+
 def test_database_refuses_to_register_a_held_out_person_as_sendable(world: SendingWorld) -> None:
     world.people(["ann"])
     world.run("update audiences.aud_recall_members set is_campaign_holdout = true")

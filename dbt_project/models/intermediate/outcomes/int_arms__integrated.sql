@@ -1,6 +1,6 @@
--- One row per arm that is compared: the chance that it is the best of its group, if each mean is normal about what was
--- seen. P(best) is the integral over z of phi(z) times, for every other arm b, Phi((m + s z - m_b) / s_b): the trapezoid
--- rule from -6 to 6 in steps of 0.02, divided by the group's sum.
+-- One row per arm that is compared: the chance that it is the best of its group, if each mean is normal about what
+-- was seen. P(best) is the integral over z of phi(z) times, for every other arm b, Phi((m + s z - m_b) / s_b): by the
+-- trapezoid rule from -6 to 6 in steps of 0.02, divided by the group's sum.
 {{ config(materialized='table') }}
 
 with

@@ -7,6 +7,7 @@ down_revision = "0023"
 branch_labels = None
 depends_on = None
 
+# The day is written by a mask: a session with another DateStyle must not make another key of the same send.
 IDEMPOTENCY_KEY = """
     create function ledger.idempotency_key(
         campaign_id text, step_number integer, channel text, contact_id text, last_key_date date
@@ -14,7 +15,17 @@ IDEMPOTENCY_KEY = """
         select left(
             encode(
                 sha256(
-                    convert_to(concat_ws('|', campaign_id, step_number, channel, contact_id, last_key_date), 'UTF8')
+                    convert_to(
+                        concat_ws(
+                            '|',
+                            campaign_id,
+                            step_number,
+                            channel,
+                            contact_id,
+                            to_char(last_key_date::timestamp, 'YYYY-MM-DD')
+                        ),
+                        'UTF8'
+                    )
                 ),
                 'hex'
             ),
