@@ -107,7 +107,8 @@ def test_make_prints_every_target_with_what_it_does() -> None:
 
 def test_build_server_runs_the_test_command_of_the_readme_and_the_linters() -> None:
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "exec make --no-print-directory --keep-going test lint\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    build = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "exec make --no-print-directory --keep-going test lint\n" in build
 
 
 def test_compose_file_follows_the_compose_specification() -> None:

@@ -194,8 +194,8 @@ def test_night_that_asks_a_person_claims_nothing_before_the_yes_and_then_sends_o
         rows = [row["contact"] for path in lists for row in csv.DictReader(path.read_text().splitlines())]
         return shop.rows("select user_id, state from ledger.sends"), rows
 
-    # Time enough for an export that should not wait to claim, and for the scheduler to note that the task has paused: of
-    # an answer that comes before that it makes a failure (docs/runbooks/audience_unusual.md).
+    # Time enough for an export that should not wait to claim, and for the scheduler to note that the task has paused:
+    # of an answer that comes before that it makes a failure (docs/runbooks/audience_unusual.md).
     time.sleep(20)
     assert outcome() == ([], [])
     assert shop.rows("select 1 from ledger.entries") == []
