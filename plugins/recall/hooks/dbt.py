@@ -24,7 +24,7 @@ from psycopg import sql
 
 from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
-from recall.hooks.dbt_thrift import spare_dbt
+from recall.hooks.lean_dbt import make_dbt_lean
 from recall.hooks.night import are_marts_as_contracted
 from recall.warehouse import connection
 
@@ -236,7 +236,7 @@ def _invoke(
     """
     from dbt.cli.main import dbtRunner
 
-    spare_dbt()
+    make_dbt_lean()
     log = _log_file(home)
 
     def on_event(event: Any) -> None:

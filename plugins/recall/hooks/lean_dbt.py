@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 
-def spare_dbt() -> None:
+def make_dbt_lean() -> None:
     """Lets dbt pass over what nobody hears and keep what it has: connections, and the graph of a manifest."""
     _hear_no_debug_events()
     _keep_connections()
