@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 from recall.cli.app import app
 from recall.domain.errors import UsageError
 from recall.domain.home import Home
-from recall.domain.workspace import load_workspace
 from recall.warehouse.connection import connect
 from recall.warehouse.definitions import load_definitions
 
@@ -55,18 +54,6 @@ GROUPS: dict[str, list[Arm]] = {
     "equal": [Arm(code, 2.0, 0.1, 0.25) for code in "abcd"],
     "apart": [Arm("a", 5.0, 0.1, 0.5), Arm("b", 1.0, 0.1, 0.05), Arm("c", 2.0, 0.1, 0.45)],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def home(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A warehouse in which a night is under way."""
-    folder = tmp_path_factory.mktemp("arms")
-    (folder / "workspace.yml").write_text("business_time_zone: UTC\ncurrency_code: EUR\n", encoding="utf-8")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RECALL_HOME", str(module_warehouse.home.root))
-        environment.setenv("RECALL_WORKSPACE", str(folder))
-        simulation.open_night(load_workspace(folder))
-        yield module_warehouse.home
 
 
 def put_valued(home: Home, groups: Mapping[str, list[Arm]]) -> None:
