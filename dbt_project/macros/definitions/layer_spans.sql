@@ -65,6 +65,23 @@ where
 {%- endmacro %}
 
 
+{#-
+    The bands of some episodes, looked up one by one: the spans of everybody are read by no index.
+
+    Args:
+        episodes: Rows with user_id, line_id and last_key_date, each episode once.
+-#}
+{% macro bands_of_episodes(episodes) -%}
+select bands.*
+from {{ ref('int_layer_bands') }} as bands
+inner join {{ episodes }} as wanted
+    on
+        bands.user_id = wanted.user_id
+        and bands.line_id = wanted.line_id
+        and bands.last_key_date = wanted.last_key_date
+{%- endmacro %}
+
+
 {#- Whether a day lies in a span from one date up to another, which is open where there is none: true in SQL. -#}
 {% macro is_in_span(date, span) -%}
     ({{ span }}.valid_from <= {{ date }} and ({{ span }}.valid_to is null or {{ date }} < {{ span }}.valid_to))

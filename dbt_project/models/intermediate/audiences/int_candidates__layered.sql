@@ -18,16 +18,10 @@ episodes as (
 
 ),
 
--- Looked up episode by episode, so that a night costs what its candidates cost and not what all who lapsed would.
+-- Not those of everybody, so that a night costs what its candidates cost and not what all who lapsed would.
 candidate_bands as (
 
-    select bands.*
-    from {{ ref('int_layer_bands') }} as bands
-    inner join episodes
-        on
-            bands.user_id = episodes.user_id
-            and bands.line_id = episodes.line_id
-            and bands.last_key_date = episodes.last_key_date
+    {{ bands_of_episodes('episodes') }}
 
 ),
 

@@ -55,16 +55,9 @@ episode_keys as (
 
 ),
 
--- Looked up episode by episode: the spans of everybody are read by no index.
 aimed_bands as (
 
-    select bands.*
-    from {{ ref('int_layer_bands') }} as bands
-    inner join episode_keys
-        on
-            bands.user_id = episode_keys.user_id
-            and bands.line_id = episode_keys.line_id
-            and bands.last_key_date = episode_keys.last_key_date
+    {{ bands_of_episodes('episode_keys') }}
 
 ),
 
