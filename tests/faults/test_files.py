@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +173,17 @@ def test_dry_run_writes_the_file_into_the_home_and_nowhere_else(world: SendingWo
     assert len(list(summary.preview_path.glob("*.csv"))) == 1
     assert list(partner.root.iterdir()) == []
     assert world.sends() == {}
+
+
+def test_file_of_a_dry_run_has_the_name_that_the_export_gives(world: SendingWorld, partner: SftpPeer) -> None:
+    world.people(["ann", "bob"], arm="parcel")
+
+    looked_at = delivery.export_channel(AS_OF_DATE, "gift", dry_run=True, environment=partner.environment())
+    send(partner)
+
+    assert looked_at.preview_path is not None
+    (seen,), (left,) = looked_at.preview_path.glob("*.csv"), (partner.root / "drop" / "gift").glob("*.csv")
+    assert seen.name == left.name
+    keys = sorted(key for (key,) in world.rows("select idempotency_key from ledger.sends"))
+    digest = sha256("\n".join(keys).encode()).hexdigest()
+    assert left.stem == f"gift-20260311-welcome_back-1-{digest[:12]}"

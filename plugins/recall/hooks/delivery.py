@@ -10,7 +10,6 @@ looked up twice: when a message is claimed and right before it is handed over.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import socket
@@ -439,8 +438,12 @@ def _preview(
     if delivery.kind == "messages":
         path = delivery.preview(list(messages.values()), folder)
     else:
-        for batch_id, members in _grouped(compositions, settings.channel).items():
-            batch = Batch(batch_id, settings.channel, [messages[one.audience_id] for one in members])
+        steps: dict[tuple[str, int], list[Composition]] = {}
+        for one in compositions:
+            steps.setdefault((one.campaign_id, one.step_number), []).append(one)
+        for _, members in sorted(steps.items()):
+            name = ledger.file_name(connection, settings.channel, members)
+            batch = Batch(name, settings.channel, [messages[one.audience_id] for one in members])
             path = delivery.preview(batch, folder).parent
     return ExportSummary(
         channel=settings.channel,
@@ -1117,19 +1120,3 @@ def _calls(compositions: Sequence[Composition], size: int) -> Iterator[list[Comp
         same = list(members)
         for start in range(0, len(same), size):
             yield same[start : start + size]
-
-
-def _grouped(compositions: Sequence[Composition], channel: str) -> dict[str, list[Composition]]:
-    """Sorts messages into files: one per campaign and step, named after its members."""
-    steps: dict[tuple[str, int], list[Composition]] = {}
-    for one in compositions:
-        steps.setdefault((one.campaign_id, one.step_number), []).append(one)
-    return {
-        f"{channel}-{members[0].selected_date:%Y%m%d}-{campaign_id}-{step_number}-{_digest(members)[:12]}": members
-        for (campaign_id, step_number), members in sorted(steps.items())
-    }
-
-
-def _digest(compositions: Sequence[Composition]) -> str:
-    keys = sorted(one.idempotency_key for one in compositions)
-    return hashlib.sha256("\n".join(keys).encode()).hexdigest()

@@ -768,6 +768,29 @@ def preview(
         ).fetchall()
 
 
+def file_name(connection: psycopg.Connection, channel: str, members: Sequence[Composition]) -> str:
+    """Names the file that members of one campaign and step would leave in, as `claim` does.
+
+    Args:
+        connection: As exporter.
+        channel: Channel code.
+        members: At least one.
+    """
+    one = members[0]
+    row = connection.execute(
+        "select ledger.file_name(%s, %s, %s, %s, ledger.members_digest(%s))",
+        (
+            channel,
+            one.selected_date,
+            one.campaign_id,
+            one.step_number,
+            TextArray(member.idempotency_key for member in members),
+        ),
+    ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 def _composition(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Composition]:
     """Makes rows of queries that name the fields in their order; by keyword a hundred thousand of them take long."""
     names = tuple(column.name for column in cursor.description or ())

@@ -18,9 +18,7 @@ files as (
         step_number,
         selected_date,
         count(*) as member_count,
-        encode(
-            sha256(convert_to(string_agg(idempotency_key, chr(10) order by idempotency_key), 'UTF8')), 'hex'
-        ) as digest
+        ledger.members_digest(array_agg(idempotency_key)) as digest
     from candidates
     where %(as_files)s
     group by channel, campaign_id, step_number, selected_date
@@ -31,9 +29,7 @@ opened as (
         batch_id, channel, campaign_id, step_number, selected_date, member_count, digest, state
     )
     select
-        concat_ws(
-            '-', channel, to_char(selected_date, 'YYYYMMDD'), campaign_id, step_number, left(digest, 12)
-        ),
+        ledger.file_name(channel, selected_date, campaign_id, step_number, digest),
         channel,
         campaign_id,
         step_number,
