@@ -71,6 +71,8 @@
             {%- if date %}
             where changed.replace_from_date is not null
             {%- endif %}
+            -- Keeps it from joining, user by user, what the model joins to all of these rows.
+            offset 0
         )
     {%- endif -%}
 {%- endmacro %}
@@ -101,6 +103,7 @@
                 where view_rows.order_id = wanted.order_id
                 offset 0
             ) as found
+            offset 0
         )
     {%- endif -%}
 {%- endmacro %}

@@ -39,6 +39,8 @@
                 -- Keeps the planner from turning this around and reading all rows of all users.
                 offset 0
             ) as found
+            -- Keeps it from joining, user by user, what the model joins to all of these rows.
+            offset 0
         )
     {%- endif -%}
 {%- endmacro %}
