@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.support.files import write_files
+from tests.support.server_folder import server_folder
 
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
@@ -23,6 +22,8 @@ from recall.warehouse.secrets import read_secrets, write_secrets
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
+THROWN_AWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "512MB"}
+"""Settings of a server whose rows nobody misses after a power cut."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,17 +88,30 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Home]:
     """An embedded PostgreSQL for the whole run; its database is the migrated template of all others."""
-    # Not pytest's tmp_path: that is closed to other users, and as root the server runs as an ordinary one.
-    folder = Path(tempfile.mkdtemp(prefix="recall-tests-"))
-    folder.chmod(0o755)
-    home = Home(folder)
-    try:
-        embedded_postgres.start(home)
-        upgrade(home)
-        yield home
-    finally:
-        embedded_postgres.stop(home)
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder("recall-tests-") as folder:
+        home = Home(folder)
+        try:
+            embedded_postgres.start(home)
+            with psycopg.connect(_maintenance(home), autocommit=True) as connection:
+                for setting, value in THROWN_AWAY.items():
+                    connection.execute(sql.SQL("alter system set {} = {}").format(sql.SQL(setting), sql.Literal(value)))
+                connection.execute("select pg_reload_conf()")
+            upgrade(home)
+            yield home
+        finally:
+            embedded_postgres.stop(home)
+
+
+def _maintenance(home: Home) -> str:
+    """Where databases are made and dropped."""
+    return dsn("owner", home).rpartition("/")[0] + "/postgres"
+
+
+@pytest.fixture(scope="session")
+def parsed_projects(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what dbt has parsed is kept, for all homes and for all processes that share the tests."""
+    shared = request.config.getoption("--share")
+    return Path(shared) / "parsed" if shared else tmp_path_factory.mktemp("parsed")
 
 
 @dataclass(frozen=True)
@@ -115,40 +129,46 @@ class Warehouse:
         return dsn(role, self.home)
 
 
-def _clone(cluster: Home, root: Path, name: str) -> Iterator[Warehouse]:
+def _clone(cluster: Home, parsed_projects: Path, root: Path, name: str) -> Iterator[Warehouse]:
     content = read_secrets(cluster)
     template = content["postgres"]["database"]
-    maintenance = dsn("owner", cluster).rpartition("/")[0] + "/postgres"
-    with psycopg.connect(maintenance, autocommit=True) as connection:
+    with psycopg.connect(_maintenance(cluster), autocommit=True) as connection:
         connection.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
         )
     home = Home(root)
     write_secrets(home, content | {"postgres": content["postgres"] | {"database": name}})
-    # What dbt has parsed serves every home with a database of this name: a night of its own process need not parse.
-    parsed = cluster.root / f"dbt_{name}"
-    parsed.mkdir(exist_ok=True)
-    home.dbt_target_dir.symlink_to(parsed)
+    keep_parsed(home, parsed_projects)
     try:
         yield Warehouse(home)
     finally:
-        with psycopg.connect(maintenance, autocommit=True) as connection:
+        with psycopg.connect(_maintenance(cluster), autocommit=True) as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
+def keep_parsed(home: Home, parsed_projects: Path) -> None:
+    """Lets a home find and keep what dbt has parsed where all homes of the tests do."""
+    parsed_projects.mkdir(exist_ok=True)
+    home.dbt_target_dir.mkdir(parents=True)
+    (home.dbt_target_dir / "parsed").symlink_to(parsed_projects)
+
+
 @pytest.fixture
-def warehouse(cluster: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+def warehouse(
+    cluster: Home, parsed_projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
     """A fresh warehouse for one test; RECALL_HOME names its home folder."""
     root = tmp_path / "home"
     monkeypatch.setenv("RECALL_HOME", str(root))
-    # One name for all of them: dbt writes the database's name into the project that it parses, once per name.
-    yield from _clone(cluster, root, "test_function")
+    yield from _clone(cluster, parsed_projects, root, "test_function")
 
 
 @pytest.fixture(scope="module")
-def module_warehouse(cluster: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+def module_warehouse(
+    cluster: Home, parsed_projects: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Warehouse]:
     """A fresh warehouse for the tests of one module; set RECALL_HOME yourself where code reads it."""
-    yield from _clone(cluster, tmp_path_factory.mktemp("home"), "test_module")
+    yield from _clone(cluster, parsed_projects, tmp_path_factory.mktemp("home"), "test_module")
 
 
 WorkspaceFactory = Callable[[dict[str, str]], Workspace]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.browser import look_at
+from tests.support.server_folder import server_folder
 
 from recall.domain.home import Home
 from recall.warehouse import embedded_postgres
@@ -56,15 +55,12 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    # Not pytest's tmp_path: that is closed to other users, and as root the server runs as an ordinary one.
-    folder = Path(tempfile.mkdtemp(prefix="recall-demo-"))
-    folder.chmod(0o755)
-    home = Home(folder / "home")
-    try:
-        yield Demo(home, run_demo(home), run_demo(home))
-    finally:
-        embedded_postgres.stop(home)
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder("recall-demo-") as folder:
+        home = Home(folder / "home")
+        try:
+            yield Demo(home, run_demo(home), run_demo(home))
+        finally:
+            embedded_postgres.stop(home)
 
 
 def run_demo(home: Home) -> str:

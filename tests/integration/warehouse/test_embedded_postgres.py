@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from tests.support.server_folder import server_folder
 
 from recall.domain.home import Home
 from recall.warehouse import embedded_postgres
@@ -19,14 +17,12 @@ from recall.warehouse.schema import upgrade
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    folder = Path(tempfile.mkdtemp(prefix="recall-server-"))
-    folder.chmod(0o755)
-    place = Home(folder)
-    try:
-        yield place
-    finally:
-        embedded_postgres.stop(place)
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder("recall-server-") as folder:
+        place = Home(folder)
+        try:
+            yield place
+        finally:
+            embedded_postgres.stop(place)
 
 
 def _postmaster(home: Home) -> int:
