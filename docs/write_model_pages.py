@@ -6,15 +6,15 @@ is asked: the types and descriptions are those of the contracts, which the build
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-from recall.hooks.dbt import DBT_PROJECT_DIR
+from recall.domain.home import current_home
+from recall.hooks.dbt import DBT_PROJECT_DIR, load_project
 
 
 def write_model_pages(folder: Path) -> Path:
-    """Parses the dbt project and writes its pages.
+    """Parses the dbt project, where nobody has done it before, and writes its pages.
 
     Args:
         folder: Where the page and dbt's own files go; it is made if it is not there.
@@ -23,20 +23,25 @@ def write_model_pages(folder: Path) -> Path:
         The page: one HTML file that needs no other.
 
     Raises:
-        RuntimeError: dbt could not parse the project or write the page; the message is dbt's.
+        NotParsed: dbt cannot parse the project.
+        RuntimeError: dbt cannot write the page; the message is dbt's.
     """
     from dbt.cli.main import dbtRunner
+    from dbt.parser.manifest import write_manifest
 
-    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-    where = [
-        "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR),
-        "--target-path", str(folder), "--log-path", str(folder),
-    ]  # fmt: skip
-    quietly = ["--log-level", "none", "--log-level-file", "none", "--no-version-check"]
-    for command in (["parse"], ["docs", "generate", "--static", "--no-compile", "--empty-catalog"]):
-        outcome = dbtRunner().invoke([*quietly, *command, *where])
-        if not outcome.success:
-            raise RuntimeError(f"dbt {' '.join(command)} failed: {outcome.exception or outcome.result}")
+    manifest = load_project(current_home()).named("recall", "")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_manifest(manifest, str(folder))
+    outcome = dbtRunner(manifest=manifest).invoke(
+        [
+            "--log-level", "none", "--log-level-file", "none", "--no-version-check", "--no-send-anonymous-usage-stats",
+            "docs", "generate", "--static", "--no-compile", "--empty-catalog",
+            "--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR),
+            "--target-path", str(folder), "--log-path", str(folder),
+        ]
+    )  # fmt: skip
+    if not outcome.success:
+        raise RuntimeError(f"dbt docs generate failed: {outcome.exception or outcome.result}")
     return folder / "static_index.html"
 
 

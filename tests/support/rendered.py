@@ -16,6 +16,7 @@ from typing import Any, Literal
 from unittest.mock import patch
 
 from recall.hooks.dbt import _forget_compilation
+from recall.hooks.lean_dbt import make_dbt_lean
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
@@ -70,19 +71,18 @@ FULL_REBUILD = World(is_full_rebuild=True, has_users=False)
 DELTA_NIGHT = World(is_full_rebuild=False, has_users=True)
 
 
-def parse(engine: Engine, target_dir: Path, *, project: Path = PROJECT) -> Any:
-    """Parses the project for an engine.
+def parse_for_spark(target_dir: Path, *, project: Path = PROJECT) -> Any:
+    """Parses the project for Spark.
 
     Args:
-        engine: A target of profiles.yml.
         target_dir: An empty folder for dbt's own files.
         project: The dbt project.
 
     Returns:
         dbt's Manifest.
     """
-    with _stand_in(engine, FULL_REBUILD):
-        return _invoke(["parse", "--no-partial-parse"], engine, target_dir, project, manifest=None).result
+    with _stand_in("spark", FULL_REBUILD):
+        return _invoke(["parse", "--no-partial-parse"], "spark", target_dir, project, manifest=None).result
 
 
 def render(
@@ -116,6 +116,7 @@ def _invoke(command: list[str], engine: Engine, target_dir: Path, project: Path,
     """Runs dbt in this process."""
     from dbt.cli.main import dbtRunner
 
+    make_dbt_lean()
     outcome = dbtRunner(manifest=manifest).invoke(
         [
             "--log-level", "none", "--log-level-file", "none", "--no-print", "--no-version-check", "--no-write-json",

@@ -1,7 +1,7 @@
 """Runs dbt inside this process: one layer at a time, with one parsed manifest.
 
-Starting dbt as a command costs an import and a parse for every layer. Here the manifest is parsed once in a
-process and used again by every later call, which is what makes a small night cheap.
+Starting dbt as a command costs an import and a parse for every layer. Here the manifest is parsed once for the
+project's code and used again by every later call, which is what makes a small night cheap.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from psycopg import sql
 
@@ -26,6 +26,13 @@ from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
 from recall.hooks.lean_dbt import make_dbt_lean
 from recall.hooks.night import are_marts_as_contracted
+from recall.hooks.parsed_project import (
+    DATABASE_STAND_IN,
+    PREFIX_STAND_IN,
+    NotParsed,
+    ParsedProject,
+    load_parsed_project,
+)
 from recall.warehouse import connection
 
 if TYPE_CHECKING:
@@ -41,9 +48,17 @@ DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 GOOD_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
 OnNodeDone = Callable[[int, int], None]
 
-_DATABASE_ARGUMENTS = ("PORT", "HOST", "USER", "PASSWORD", "DATABASE")
+_SWITCHES = (
+    "--log-level", "none",
+    "--log-level-file", "none",
+    "--no-send-anonymous-usage-stats",
+    "--no-use-colors",
+    "--no-version-check",
+    "--no-print",
+    "--no-write-json",
+)  # fmt: skip
 _one_invocation_at_a_time = threading.Lock()
-_parsed_manifests: dict[tuple[str, ...], Manifest] = {}
+_parsed_projects: dict[Path, ParsedProject] = {}
 
 
 @dataclass(frozen=True)
@@ -219,6 +234,41 @@ def _refuse_scratch_audiences(layer: str | None, prefix: str) -> None:
         raise RecallError("a scratch build selects nobody: audiences are built for the served day only")
 
 
+def load_project(home: Home) -> ParsedProject:
+    """Returns the dbt project as dbt has parsed it, which takes a quarter of a minute where nobody has done it before.
+
+    Args:
+        home: Below which what was parsed is kept.
+
+    Raises:
+        NotParsed: dbt cannot parse the project; the cause says why.
+    """
+    with _one_invocation_at_a_time:
+        return _load_project(home, [])
+
+
+def _load_project(home: Home, callbacks: Sequence[Callable[[Any], None]]) -> ParsedProject:
+    """What this process has parsed or read before, or what `load_parsed_project` finds."""
+    from dbt.cli.main import dbtRunner
+
+    def parse() -> Manifest:
+        command = [*_SWITCHES, "parse", *_places(home)]
+        with _environment(_variables(None, DATABASE_STAND_IN, PREFIX_STAND_IN)):
+            parsed = dbtRunner(callbacks=list(callbacks)).invoke(command)
+        # Ctrl-C is returned like any other error, after queries were cancelled.
+        if isinstance(parsed.exception, KeyboardInterrupt):
+            raise parsed.exception
+        if not parsed.success:
+            raise NotParsed(str(parsed.exception)) from parsed.exception
+        manifest: Manifest = parsed.result  # type: ignore[assignment]  # parse gives a Manifest
+        return manifest
+
+    if DBT_PROJECT_DIR not in _parsed_projects:
+        folder = home.dbt_target_dir / "parsed"
+        _parsed_projects[DBT_PROJECT_DIR] = load_parsed_project(DBT_PROJECT_DIR, folder, parse)
+    return _parsed_projects[DBT_PROJECT_DIR]
+
+
 def _invoke(
     arguments: Sequence[str],
     *,
@@ -249,39 +299,29 @@ def _invoke(
         if event.info.level in ("info", "warn", "error"):
             log.info("%s %s", event.info.level, scrub(event.info.msg))
 
-    global_arguments = [
+    with _one_invocation_at_a_time:
+        try:
+            project = _load_project(home, [on_event])
+        except NotParsed as error:
+            return [], error.__cause__
+        url = urlsplit(connection.dsn(role, home))
+        database = unquote(url.path.lstrip("/"))
+        manifest = project.named(database, prefix)
+        _forget_compilation(manifest)
+        command = [*_SWITCHES, *arguments, *_places(home, prefix)]
+        with _environment(_variables(url, database, prefix)):
+            outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(command)
+    return list(getattr(outcome.result, "results", None) or []), outcome.exception
+
+
+def _places(home: Home, prefix: str = "") -> list[str]:
+    """Where dbt finds the project and puts its own files."""
+    return [
         "--project-dir", str(DBT_PROJECT_DIR),
         "--profiles-dir", str(DBT_PROJECT_DIR),
         "--target-path", str(home.dbt_target_dir / prefix),
         "--log-path", str(home.logs_dir),
     ]  # fmt: skip
-    switches = [
-        "--log-level", "none",
-        "--log-level-file", "none",
-        "--no-send-anonymous-usage-stats",
-        "--no-use-colors",
-        "--no-version-check",
-        "--no-print",
-        "--no-write-json",
-    ]  # fmt: skip
-    with _one_invocation_at_a_time, _database_environment(role, home, prefix) as key:
-        manifest = _parsed_manifests.get(key)
-        if manifest is None:
-            parsed = dbtRunner(callbacks=[on_event]).invoke([*switches, "parse", *global_arguments])
-            _reraise_interrupt(parsed.exception)
-            if not parsed.success:
-                return [], parsed.exception
-            manifest = _parsed_manifests[key] = parsed.result  # type: ignore[assignment]  # parse gives a Manifest
-        assert manifest is not None
-        _forget_compilation(manifest)
-        outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke([*switches, *arguments, *global_arguments])
-    return list(getattr(outcome.result, "results", None) or []), outcome.exception
-
-
-def _reraise_interrupt(error: BaseException | None) -> None:
-    """Lets Ctrl-C through, which dbt returns like any other error after it has cancelled its queries."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error
 
 
 def _forget_compilation(manifest: Manifest) -> None:
@@ -300,33 +340,46 @@ def _forget_compilation(manifest: Manifest) -> None:
             node._pre_injected_sql = None
 
 
-@contextmanager
-def _database_environment(role: connection.Role, home: Home, prefix: str) -> Iterator[tuple[str, ...]]:
-    """Sets the variables that profiles.yml reads, and puts back what was there.
+def _variables(url: SplitResult | None, database: str, prefix: str) -> dict[str, str | None]:
+    """The variables that profiles.yml and the project's macros read.
 
-    Yields:
-        What a parsed manifest depends on, to be used as its key.
+    Args:
+        url: The connection string of the role that dbt works as; None to parse, which asks no server.
+        database: The name that the manifest gives the database.
+        prefix: What the names of the project's own schemas begin with.
+
+    Returns:
+        A value for each variable, None for one that is not to be set.
     """
-    url = urlsplit(connection.dsn(role, home))
-    values = {
-        "RECALL_PG_HOST": url.hostname or "127.0.0.1",
-        "RECALL_PG_PORT": str(url.port or 5432),
-        "RECALL_PG_USER": unquote(url.username or ""),
-        "RECALL_PG_PASSWORD": unquote(url.password or ""),
-        "RECALL_PG_DATABASE": unquote(url.path.lstrip("/")),
+    return {
+        "RECALL_PG_HOST": None if url is None else url.hostname or "127.0.0.1",
+        "RECALL_PG_PORT": None if url is None else str(url.port or 5432),
+        "RECALL_PG_USER": None if url is None else unquote(url.username or ""),
+        "RECALL_PG_PASSWORD": None if url is None else unquote(url.password or ""),
+        "RECALL_PG_DATABASE": database,
         "RECALL_SCHEMA_PREFIX": prefix,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
+
+
+@contextmanager
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Sets or clears variables while the block runs, and puts back what was there."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    _set_variables(values)
     try:
-        yield (str(DBT_PROJECT_DIR), prefix, *(values[f"RECALL_PG_{name}"] for name in _DATABASE_ARGUMENTS))
+        yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set_variables(before)
+
+
+def _set_variables(values: Mapping[str, str | None]) -> None:
+    """Sets variables, or takes those without a value away."""
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _node_result(layer: str, node: Any) -> NodeResult:

@@ -6,10 +6,16 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from docs.write_model_pages import write_model_pages
 
+from recall.domain.home import Home
 
-def test_model_pages_hold_every_public_table_with_its_columns_described(tmp_path: Path) -> None:
+
+def test_model_pages_hold_every_public_table_with_its_columns_described(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECALL_HOME", str(home.root))
     page = write_model_pages(tmp_path).read_text(encoding="utf-8")
     manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     public = [

@@ -16,8 +16,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import Token, TokenType
+from tests.support.files import write_files
 from tests.support.portable_sql import KEYWORDS, SQL_FUNCTIONS, spark_functions
-from tests.support.rendered import DELTA_NIGHT, FULL_REBUILD, PROJECT, World, parse, render
+from tests.support.rendered import DELTA_NIGHT, FULL_REBUILD, PROJECT, World, parse_for_spark, render
 
 WORLDS = {"full rebuild": FULL_REBUILD, "delta night": DELTA_NIGHT}
 SPARK_TYPE = re.compile(
@@ -104,12 +105,13 @@ UNPORTABLE = {
 
 def test_models_of_one_engine_are_found(tmp_path: Path) -> None:
     project = tmp_path / "dbt_project"
-    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
-    for name, (sql, _) in UNPORTABLE.items():
-        (project / "models" / "intermediate" / f"{name}.sql").write_text(sql, encoding="utf-8")
-    manifest = parse("spark", tmp_path, project=project)
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("models", "tests", "target", "logs"))
+    models = {"int_orders__delta": "select 1 as net_amount", **{name: sql for name, (sql, _) in UNPORTABLE.items()}}
+    write_files(project / "models" / "intermediate", {f"{name}.sql": sql for name, sql in models.items()})
+    manifest = parse_for_spark(tmp_path, project=project)
 
     rendered, _ = render("spark", FULL_REBUILD, manifest, tmp_path, project=project)
 
+    assert list(offences(rendered["int_orders__delta"])) == []
     for name, (_, offence) in UNPORTABLE.items():
         assert any(each.startswith(offence) for each in offences(rendered[name])), name

@@ -65,7 +65,7 @@ class Project:
 
     def build(self, *, full_refresh: bool = False) -> None:
         """Prepares the next night and builds its layers; nothing is published."""
-        dbt._parsed_manifests.clear()
+        dbt._parsed_projects.clear()
         prepare_night(self.workspace, self.day, full_refresh=full_refresh)
         self.day += timedelta(days=1)
         for layer in ("staging", "intermediate", "marts"):
@@ -97,7 +97,7 @@ def project(
     folder = tmp_path / "dbt_project"
     folder.mkdir()
     monkeypatch.setattr(dbt, "DBT_PROJECT_DIR", folder)
-    monkeypatch.setattr(dbt, "_parsed_manifests", {})
+    monkeypatch.setattr(dbt, "_parsed_projects", {})
     project = Project(folder, workspace, warehouse)
     project.build()
     project.publish()
