@@ -7,15 +7,30 @@ nothing but time is lost.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 
 def make_dbt_lean() -> None:
-    """Lets dbt pass over what nobody hears and keep what it has: connections, and the graph of a manifest."""
+    """Lets dbt pass over what nobody hears and keep what it has: connections, graphs, templates, lists of macros."""
+    # Each thread has a manager of its own; the classes are the process's.
     _hear_no_debug_events()
+    _change_classes()
+
+
+@cache
+def _change_classes() -> None:
+    """Puts leaner classes and methods in the places of dbt's own."""
+    _write_no_unheard_events()
     _keep_connections()
     _keep_graphs()
+    _keep_templates()
+    _keep_macro_lists()
+    _look_around_once()
 
 
 def _hear_no_debug_events() -> None:
@@ -46,6 +61,40 @@ def _hear_no_debug_events() -> None:
         ctx_set_event_manager(HeardEvents())
 
 
+def _write_no_unheard_events() -> None:
+    """Spares dbt the making of messages for debugging, which it makes of every event before anybody is asked.
+
+    The message of such an event is made when somebody looks at it: of a model a twentieth of what dbt does.
+    """
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+
+    make_message = BaseEvent.__init__
+
+    def begin(event: BaseEvent, *args: Any, **kwargs: Any) -> None:
+        if event.level_tag() == EventLevel.DEBUG:
+            vars(event)["_unmade"] = (args, kwargs)
+        else:
+            make_message(event, *args, **kwargs)
+
+    def look_at(event: BaseEvent, name: str) -> Any:
+        if name != "pb_msg":
+            return getattr(event.pb_msg, name)
+        if "_unmade" not in vars(event):
+            raise AttributeError(name)
+        args, kwargs = vars(event).pop("_unmade")
+        make_message(event, *args, **kwargs)
+        return event.pb_msg
+
+    def change(event: BaseEvent, name: str, value: Any) -> None:
+        if name == "pb_msg":
+            vars(event)[name] = value
+        else:
+            setattr(event.pb_msg, name, value)
+
+    for method, function in {"__init__": begin, "__getattr__": look_at, "__setattr__": change}.items():
+        setattr(BaseEvent, method, function)
+
+
 def _keep_connections() -> None:
     """Lets each of dbt's threads keep one connection until its command ends.
 
@@ -72,8 +121,7 @@ def _keep_connections() -> None:
                 self.clear_thread_connection()
                 raise
 
-    if PostgresAdapter.ConnectionManager is PostgresConnectionManager:
-        PostgresAdapter.ConnectionManager = KeptConnections
+    PostgresAdapter.ConnectionManager = KeptConnections
 
 
 def _keep_graphs() -> None:
@@ -101,6 +149,105 @@ def _keep_graphs() -> None:
             return kept[key][1]
 
     # Every command asks this module for the class, which it imports for itself and does not offer.
-    names = vars(base)
-    if names["Compiler"] is Compiler:
-        names["Compiler"] = KeptGraphs
+    vars(base)["Compiler"] = KeptGraphs
+
+
+def _keep_templates() -> None:
+    """Lets a text be translated once into what Jinja runs; dbt translates each model anew whenever it builds it."""
+    from dbt_common.clients import jinja
+
+    def keep(environments: type[jinja.MacroFuzzEnvironment]) -> None:
+        translate = environments.compile
+
+        @lru_cache(maxsize=2000)
+        def kept(text: str) -> CodeType:
+            # What it becomes depends on the class alone: dbt gives all of a class the same extensions and filters.
+            environment = jinja.get_environment(native=environments is jinja.NativeSandboxEnvironment)
+            code: CodeType = translate(environment, text)
+            return code
+
+        def compile(environment: Any, source: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(source, str) and type(environment) is environments and not args and not kwargs:
+                return kept(source)
+            return translate(environment, source, *args, **kwargs)
+
+        setattr(environments, "compile", compile)  # noqa: B010  (mypy takes methods for constants)
+
+    for environments in (jinja.NativeSandboxEnvironment, jinja.MacroFuzzEnvironment):
+        keep(environments)
+
+
+def _keep_macro_lists() -> None:
+    """Lets the contexts of nodes share the lists of the thousand macros that each of them may call.
+
+    dbt sorts all macros into packages for each context, of which it makes two for every model: a quarter of its time.
+    What belongs where depends on the manifest and the package of the node; only what binds a macro to a context is
+    the context's own.
+    """
+    from dbt.clients.jinja import MacroGenerator
+    from dbt.context import macros, manifest
+
+    class KeptNamespace(macros.MacroNamespace):
+        """Finds a macro by one look instead of a search through all packages."""
+
+        def __init__(self, **parts: Any) -> None:
+            super().__init__(**parts)
+            self._found: dict[str, Any] = {}
+            for part in reversed(list(self._search_order())):
+                self._found.update(part)
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(self._found)
+
+        def __len__(self) -> int:
+            return len(self._found)
+
+        def __getitem__(self, key: str) -> Any:
+            return self._found[key]
+
+    kept: dict[tuple[Any, ...], tuple[Any, macros.MacroNamespace]] = {}
+
+    class KeptMacroLists(macros.MacroNamespaceBuilder):
+        """Sorts the macros of a manifest once for each package that looks at them."""
+
+        def build_namespace(
+            self, macros_by_package: dict[str, dict[str, Any]], ctx: dict[str, Any]
+        ) -> macros.MacroNamespace:
+            """Gives a context its own macros, sorted as those of the first context were."""
+            key = (id(macros_by_package), self.root_package, self.search_package, *self.internal_package_names_order)
+            if key not in kept:
+                kept[key] = (macros_by_package, super().build_namespace(macros_by_package, ctx))
+            sorted_once = kept[key][1]
+
+            def bind(found: Mapping[str, MacroGenerator]) -> dict[str, MacroGenerator]:
+                bound = {}
+                for name, first in found.items():
+                    bound[name] = generator = MacroGenerator.__new__(MacroGenerator)
+                    vars(generator).update(context=ctx, macro=first.macro, node=self.node, stack=self.thread_ctx)
+                return bound
+
+            return KeptNamespace(
+                global_namespace=bind(sorted_once.global_namespace),
+                local_namespace=bind(sorted_once.local_namespace),
+                global_project_namespace=bind(sorted_once.global_project_namespace),
+                packages={name: bind(found) for name, found in sorted_once.packages.items()},
+            )
+
+    # The module that makes contexts has imported the class for itself.
+    vars(manifest)["MacroNamespaceBuilder"] = KeptMacroLists
+
+
+def _look_around_once() -> None:
+    """Spares every command a search for plugins in all installed packages, and a dozen walks up the stack."""
+    from dbt.plugins.manager import PluginManager
+    from dbt_common import behavior_flags
+
+    setattr(PluginManager, "get_prefixed_modules", cache(PluginManager.get_prefixed_modules))  # noqa: B010
+
+    def module_of_caller() -> str:
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__") == behavior_flags.__name__:
+            frame = frame.f_back
+        return str(frame.f_globals.get("__name__", "Unknown"))
+
+    setattr(behavior_flags.BehaviorFlagRendered, "_default_source", staticmethod(module_of_caller))  # noqa: B010

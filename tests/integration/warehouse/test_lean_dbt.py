@@ -1,17 +1,24 @@
-"""What dbt is spared: a connection for every node, and a graph for every command."""
+"""What dbt is spared: connections, graphs, templates and lists of macros that it had before, and unheard events."""
 
 from __future__ import annotations
 
 from datetime import date
+from types import CodeType
+from typing import Any
 
 import pytest
+from dbt.adapters.events.types import SQLQuery
 from dbt.compilation import Linker
+from dbt.context import macros
+from dbt.context import manifest as contexts
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.clients.jinja import MacroFuzzEnvironment
 from tests.conftest import Warehouse, WorkspaceFactory
 from tests.integration.warehouse.nights import prepare_night
 from tests.integration.warehouse.random_shop import definition_files
 
-from recall.hooks.dbt import build_layer
+from recall.hooks.dbt import build_layer, load_project
+from recall.hooks.lean_dbt import make_dbt_lean
 from recall.warehouse.definitions import load_definitions
 
 COUNT_SESSIONS = "select sessions from pg_stat_database where datname = current_database()"
@@ -42,3 +49,48 @@ def test_two_layers_open_few_connections_and_link_one_graph(
     assert len(nodes) > 100
     assert 0 < after[0] - before[0] < 20
     assert len(linked) <= 1
+
+    translated: list[str] = []
+    translate = MacroFuzzEnvironment._compile
+
+    def note_and_translate(environment: MacroFuzzEnvironment, source: str, filename: str) -> CodeType:
+        translated.append(source)
+        return translate(environment, source, filename)
+
+    monkeypatch.setattr(MacroFuzzEnvironment, "_compile", note_and_translate)
+    assert len(build_layer("staging")) > 10
+    assert translated == []
+
+
+def test_context_calls_the_macros_that_dbt_itself_would_give_it(warehouse: Warehouse) -> None:
+    make_dbt_lean()
+    by_package = load_project(warehouse.home).named("recall", "").get_macros_by_package()
+    assert contexts.MacroNamespaceBuilder is not macros.MacroNamespaceBuilder
+    for package in ("recall", "dbt"):
+        arguments = ("recall", package, macros.MacroStack(), ["dbt", "dbt_postgres"], None)
+        for context in ({"of": "one node"}, {"of": "another node"}):
+            lean = contexts.MacroNamespaceBuilder(*arguments).build_namespace(by_package, context)
+            own = macros.MacroNamespaceBuilder(*arguments).build_namespace(by_package, context)
+            assert len(lean) == len(own) > 500
+            assert {name: _called(found) for name, found in lean.items()} == {
+                name: _called(found) for name, found in own.items()
+            }
+            assert lean.get_from_package("dbt", "is_incremental").context is context
+
+
+def _called(found: Any) -> Any:
+    """What tells one macro of a context from another, or those of a package."""
+    if isinstance(found, dict):
+        return {name: _called(each) for name, each in found.items()}
+    return vars(found)
+
+
+def test_event_for_debugging_becomes_a_message_when_somebody_looks() -> None:
+    make_dbt_lean()
+    event = SQLQuery(conn_name="one", sql="select 1", node_info={})
+    assert "pb_msg" not in vars(event)
+    event.sql = "select 2"
+    assert (event.conn_name, event.sql) == ("one", "select 2")
+    assert "select 2" in event.message()
+    with pytest.raises(AttributeError):
+        event.nothing_such  # noqa: B018
