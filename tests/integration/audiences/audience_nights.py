@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Warehouse
+from tests.integration.warehouse.nights import CORE_LAYERS, publish_models
 from tests.support.files import write_files
 
 from recall.domain.workspace import Workspace, load_workspace
@@ -54,10 +55,13 @@ def open_workspace(warehouse: Warehouse, folder: Path, files: Mapping[str, str])
         yield workspace
 
 
-def build_marts(as_of_date: date) -> None:
-    """Begins a night and publishes its marts."""
+def build_marts(as_of_date: date, *, is_tested: bool = False) -> None:
+    """Begins a night and publishes its marts, in one dbt command unless the tests on its deltas are wanted."""
+    if not is_tested:
+        publish_models(load_workspace(), as_of_date)
+        return
     prepare_night(load_workspace(), as_of_date)
-    for layer in ("staging", "intermediate", "marts"):
+    for layer in CORE_LAYERS:
         build_layer(layer)
     run_operation("publish", {"layer": "marts"})
 
@@ -69,9 +73,9 @@ def build_audiences(as_of_date: date) -> None:
     run_operation("publish", {"layer": "audiences"})
 
 
-def build_night(as_of_date: date) -> None:
+def build_night(as_of_date: date, *, is_tested: bool = False) -> None:
     """A whole night but for the outcomes and fits."""
-    build_marts(as_of_date)
+    build_marts(as_of_date, is_tested=is_tested)
     build_audiences(as_of_date)
     complete_night()
 

@@ -171,7 +171,7 @@ def served(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
         seen["second"] = look(module_warehouse, SECOND)
         (folder / "landing/orders/later.csv").write_text(LATE_ORDERS, encoding="utf-8")
         load_landing(workspace)
-        build_night(LATER)
+        build_night(LATER, is_tested=True)
         seen["later"] = look(module_warehouse, LATER)
         yield Served(seen, {user: (state, reason) for user, state, reason in entries})
 

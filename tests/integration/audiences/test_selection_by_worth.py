@@ -223,7 +223,7 @@ def night(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     """One night on a fit that is written by hand, its audience registered."""
     folder = tmp_path_factory.mktemp("workspace")
     with open_workspace(module_warehouse, folder, FILES):
-        build_marts(AS_OF)
+        build_marts(AS_OF, is_tested=True)
         with module_warehouse.connect() as connection:
             for statement in filter(str.strip, FIT.split(";")):
                 connection.execute(statement.encode(), {"day": AS_OF})

@@ -91,7 +91,7 @@ def outcomes(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFacto
             "r5,cat,2026-03-15,,SPRING,,9\n",
         )
         assert load_landing(workspace).rejected == ()
-        build_marts(LATER)
+        build_marts(LATER, is_tested=True)
         dbt.build_layer("outcomes")
         dbt.run_operation("publish", {"layer": "outcomes"})
         build_audiences(LATER)

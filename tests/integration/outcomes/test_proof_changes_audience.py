@@ -135,9 +135,9 @@ class Told:
     effects: dict[str, tuple[int, Decimal | None, Decimal, Decimal]]
 
 
-def night(warehouse: Warehouse, as_of_date: date) -> Told:
+def night(warehouse: Warehouse, as_of_date: date, *, is_tested: bool = False) -> Told:
     """A whole night, with its fit before the audience is chosen."""
-    build_marts(as_of_date)
+    build_marts(as_of_date, is_tested=is_tested)
     run_outcomes()
     calibrate(as_of_date)
     build_audiences(as_of_date)
@@ -162,7 +162,7 @@ def story(module_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     with open_workspace(module_warehouse, tmp_path_factory.mktemp("workspace"), files()):
         told = {FIRST: night(module_warehouse, FIRST)}
         begin_trial()
-        told[PROVEN] = night(module_warehouse, PROVEN)
+        told[PROVEN] = night(module_warehouse, PROVEN, is_tested=True)
         yield told
 
 

@@ -11,7 +11,7 @@ from psycopg import sql
 from recall.domain.home import current_home
 from recall.domain.workspace import Workspace
 from recall.hooks import dbt
-from recall.hooks.night import are_marts_as_contracted, complete_night, prepare_night
+from recall.hooks.night import Night, are_marts_as_contracted, complete_night, prepare_night
 
 CORE_LAYERS: tuple[dbt.Layer, ...] = ("staging", "intermediate", "marts")
 
@@ -45,7 +45,22 @@ def run_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = F
         as_of_date: The day.
         full_refresh: True to rebuild every user.
     """
-    prepare_night(workspace, as_of_date, full_refresh=full_refresh)
+    publish_models(workspace, as_of_date, full_refresh=full_refresh)
+    complete_night()
+
+
+def publish_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = False) -> Night:
+    """The same of a night that goes on: its outcomes or audiences are built after it.
+
+    Args:
+        workspace: Whose night.
+        as_of_date: The day.
+        full_refresh: True to rebuild every user.
+
+    Returns:
+        The night, which is under way still.
+    """
+    night = prepare_night(workspace, as_of_date, full_refresh=full_refresh)
     command = ["run", *MARTS_AND_WHAT_THEY_NEED, *(["fqn:marts"] if are_marts_as_contracted() else [])]
     nodes, failure = dbt._invoke(command, home=current_home(), role="transformer")
     results = [dbt._node_result("marts", node) for node in nodes]
@@ -53,7 +68,7 @@ def run_models(workspace: Workspace, as_of_date: date, *, full_refresh: bool = F
     assert failure is None
     assert all(result.is_good for result in results), [result for result in results if not result.is_good]
     dbt.run_operation("publish", {"layer": "marts"})
-    complete_night()
+    return night
 
 
 def public_relations(connection: psycopg.Connection) -> list[tuple[str, str]]:
