@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from recall.domain.coupon import Coupon
 from recall.domain.message_template import RenderedMessage
@@ -109,9 +109,8 @@ class Settings:
     outbox_dir: Path
 
 
-@dataclass(frozen=True)
-class Message:
-    """One message to one contact. Its representation shows no contact and no copy.
+class Message(NamedTuple):
+    """One message to one contact. Its representation shows no contact, no copy and no code.
 
     Attributes:
         idempotency_key: Names the send; a peer that sees it twice has seen one message.
@@ -128,8 +127,8 @@ class Message:
     """
 
     idempotency_key: str
-    contact_value: str = field(repr=False)
-    content: RenderedMessage | None = field(repr=False)
+    contact_value: str
+    content: RenderedMessage | None
     campaign_id: str
     step_number: int
     arm_code: str
@@ -137,7 +136,14 @@ class Message:
     offer_code: str
     locale: str
     selected_date: date
-    coupon: Coupon | None = field(default=None, repr=False)
+    coupon: Coupon | None = None
+
+    def __repr__(self) -> str:
+        """Names the send and its step only."""
+        return (
+            f"Message(idempotency_key={self.idempotency_key!r}, campaign_id={self.campaign_id!r},"
+            f" step_number={self.step_number})"
+        )
 
 
 @dataclass(frozen=True)

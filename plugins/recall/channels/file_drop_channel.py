@@ -17,6 +17,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -73,6 +74,7 @@ COLUMNS = (
 _FORMULA = re.compile(r"\s*[=+\-@|%]|[\t\r\n]")
 _PHONE = re.compile(r"\+[0-9]{6,15}")
 _SFTP_PORT = 22
+_NO_COUPON = ("",) * len(COUPON_TEXTS)
 
 
 def open_file_drop(settings: Settings) -> FileDropDelivery:
@@ -292,27 +294,30 @@ class FileDropDelivery:
             batch: Its name and its rows.
         """
         yield COLUMNS
+        channel = formula_safe(batch.channel)
         for message in batch.messages:
             content = message.content
-            yield [
-                formula_safe(cell)
-                for cell in (
-                    message.idempotency_key,
-                    batch.channel,
-                    message.contact_value,
-                    message.campaign_id,
-                    str(message.step_number),
-                    message.arm_code,
-                    message.variant_code,
-                    message.offer_code,
-                    message.locale,
-                    message.selected_date.isoformat(),
-                    content.subject if content else "",
-                    content.text if content else "",
-                    self.unsubscribe_url(message.idempotency_key),
-                    *coupon_cells(message),
-                )
-            ]
+            yield (
+                _own_cell(message.idempotency_key),
+                channel,
+                _own_cell(message.contact_value),
+                *_step_cells(message[3:10]),
+                _own_cell(content.subject) if content else "",
+                _own_cell(content.text) if content else "",
+                _own_cell(self.unsubscribe_url(message.idempotency_key)),
+                *map(formula_safe, coupon_cells(message)),
+            )
+
+
+@lru_cache(maxsize=1024)
+def _step_cells(values: tuple[object, ...]) -> Sequence[str]:
+    """Writes out what many messages have in common, from the campaign to the selected date."""
+    return tuple(formula_safe(value.isoformat() if isinstance(value, date) else str(value)) for value in values)
+
+
+def _own_cell(cell: str) -> str:
+    """As formula_safe, for a text that hardly another message has."""
+    return cell if cell[:1].isalnum() or _PHONE.fullmatch(cell) else formula_safe(cell)
 
 
 class _Counted:
@@ -532,7 +537,7 @@ def coupon_cells(message: Message) -> Sequence[str]:
     Args:
         message: The message.
     """
-    return tuple(message.coupon.texts().values()) if message.coupon else ("",) * len(COUPON_TEXTS)
+    return tuple(message.coupon.texts().values()) if message.coupon else _NO_COUPON
 
 
 def _make_folders(sftp: paramiko.SFTPClient, folder: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -16,7 +17,9 @@ from recall.domain.campaign import did_you_mean
 from recall.domain.coupon import COUPON_TEXTS, SAMPLE_COUPON_CODE, Coupon
 
 SUBJECT_PREFIX = "Subject:"
-_PLACE_OF_ADDRESS = "\x00unsubscribe_url\x00"
+OWN_NAMES = ("unsubscribe_url", "coupon_code")
+"""What differs from member to member; all else that a template may name is the same for many."""
+_PLACE = "\x00"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 SAMPLE_VARIABLES: Mapping[str, str | int] = {
     "campaign_id": "welcome_back",
@@ -38,8 +41,7 @@ class TemplateFault(ValueError):
     """The template is wrong or gave no usable message; the text names no person."""
 
 
-@dataclass(frozen=True)
-class RenderedMessage:
+class RenderedMessage(NamedTuple):
     """What one person is told.
 
     Attributes:
@@ -87,23 +89,29 @@ class MessageTemplate:
         """
         return _checked(_filled(self.subject, variables), _filled(self.text, variables))
 
-    def render_for_addresses(self, variables: Mapping[str, str | int]) -> Callable[[str], RenderedMessage]:
-        """Fills in all variables but the address, once for many messages.
+    def render_for_members(self, variables: Mapping[str, str | int]) -> Callable[[Mapping[str, str]], RenderedMessage]:
+        """Fills in what is the same for many messages once.
 
         Args:
-            variables: As for `render`, without `unsubscribe_url`.
+            variables: As for `render`, without OWN_NAMES.
 
         Returns:
-            What fills that in; it raises as `render`.
+            What fills in a message's own values, those of OWN_NAMES that it has, with the result of `render`; it raises
+            as `render`.
 
         Raises:
             TemplateFault: As `render`.
         """
-        if not (_shows_address_only(self.subject) and _shows_address_only(self.text)):
-            return lambda address: self.render({**variables, "unsubscribe_url": address})
-        placed = {**variables, "unsubscribe_url": _PLACE_OF_ADDRESS}
-        subject, text = (_filled(source, placed).split(_PLACE_OF_ADDRESS) for source in (self.subject, self.text))
-        return lambda address: _checked(address.join(subject), address.join(text))
+        names = [name for name in OWN_NAMES if name in _names_of(self)]
+        if not all(_only_shows(source, name) for source in (self.subject, self.text) for name in names):
+            return lambda values: self.render({**variables, **values})
+        placed = {**variables, **{name: f"{_PLACE}{name}{_PLACE}" for name in names}}
+        # At odd places stand the names.
+        subject, text = (_filled(source, placed).split(_PLACE) for source in (self.subject, self.text))
+        if len(subject) == 1:
+            line = _checked(subject[0], "").subject
+            return lambda values: RenderedMessage(line, _joined(text, values))
+        return lambda values: _checked(_joined(subject, values), _joined(text, values))
 
 
 def parse_template(source: str, *, needs_subject: bool) -> MessageTemplate:
@@ -169,18 +177,31 @@ def _checked(subject: str, text: str) -> RenderedMessage:
     return RenderedMessage(subject=stripped, text=text)
 
 
+def _joined(parts: Sequence[str], values: Mapping[str, str]) -> str:
+    """Puts a member's own values between the parts; one that is missing is as undefined as in Jinja."""
+    if len(parts) == 1:
+        return parts[0]
+    try:
+        return "".join([values[part] if number % 2 else part for number, part in enumerate(parts)])
+    except KeyError:
+        raise TemplateFault("the template fails with UndefinedError") from None
+
+
+_CHANGES_OUTPUT = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Macro, nodes.Block)
+
+
 @lru_cache(maxsize=256)
-def _shows_address_only(source: str) -> bool:
-    """Whether a template shows the address as it is wherever it names it, and neither asks for it nor changes it."""
+def _only_shows(source: str, name: str) -> bool:
+    """Whether a template shows a variable as it is wherever it names it, and neither asks for it nor changes it."""
     tree = _environment().parse(source)
-    if any(tree.find(kind) for kind in (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Macro)):
+    if any(tree.find(kind) for kind in _CHANGES_OUTPUT):
         return False
-    shown = [node for output in tree.find_all(nodes.Output) for node in output.nodes if _is_address(node)]
-    return len(shown) == sum(_is_address(node) for node in tree.find_all(nodes.Name))
+    shown = [node for output in tree.find_all(nodes.Output) for node in output.nodes if _is_name(node, name)]
+    return len(shown) == sum(_is_name(node, name) for node in tree.find_all(nodes.Name))
 
 
-def _is_address(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Name) and node.name == "unsubscribe_url"
+def _is_name(node: nodes.Node, name: str) -> bool:
+    return isinstance(node, nodes.Name) and node.name == name
 
 
 @lru_cache(maxsize=256)

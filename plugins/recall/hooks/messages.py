@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from recall.channels.contract import Delivery, Message
-from recall.domain.message_template import MessageTemplate, RenderedMessage, parse_template
+from recall.domain.message_template import OWN_NAMES, MessageTemplate, RenderedMessage, parse_template
 from recall.warehouse.ledger import Composition
 
 
@@ -42,44 +42,54 @@ def rendered(composition: Composition, unsubscribe_url: str) -> RenderedMessage 
     Raises:
         TemplateFault: The copy fails, or it names a code and there is no coupon: it must not be sent like that.
     """
-    source = composition.template_source
-    if source is None:
+    if composition.template_source is None:
         return None
-    coupon = composition.coupon
-    variables = (
-        ("campaign_id", composition.campaign_id),
-        ("step_number", composition.step_number),
-        ("arm_code", composition.arm_code),
-        ("variant_code", composition.variant_code),
-        ("offer_code", composition.offer_code),
-        ("line_name", composition.line_name),
-        ("inactive_days", composition.inactive_days),
-        ("locale", composition.locale),
-    )
-    if coupon is None:
-        return _copy(source, variables)(unsubscribe_url)
-    return _template(source).render({**dict(variables), "unsubscribe_url": unsubscribe_url, **coupon.texts()})
+    own = {"unsubscribe_url": unsubscribe_url}
+    if (coupon := composition.coupon) is not None:
+        own["coupon_code"] = coupon.code
+    return _copy(_shared(composition, has_coupon=coupon is not None))(own)
+
+
+def _shared(composition: Composition, *, has_coupon: bool) -> Composition:
+    """Returns what a copy may mention without what is the member's own; members of one copy have the same."""
+    # By place: by keyword a hundred thousand of them take long.
+    send = 0, 0, "", "", ""
+    return Composition._make((*send, *composition[5:15], None, "" if has_coupon else None, *composition[17:]))
 
 
 @lru_cache(maxsize=4096)
-def _copy(source: str, variables: tuple[tuple[str, str | int], ...]) -> Callable[[str], RenderedMessage]:
-    """Returns what many members are told, but for the address at which each says no."""
-    return _template(source).render_for_addresses(dict(variables))
+def _copy(shared: Composition) -> Callable[[Mapping[str, str]], RenderedMessage]:
+    """Returns what many members are told, but for what is a member's own."""
+    assert shared.template_source is not None
+    variables: dict[str, str | int] = {
+        "campaign_id": shared.campaign_id,
+        "step_number": shared.step_number,
+        "arm_code": shared.arm_code,
+        "variant_code": shared.variant_code,
+        "offer_code": shared.offer_code,
+        "line_name": shared.line_name,
+        "inactive_days": shared.inactive_days,
+        "locale": shared.locale,
+    }
+    if (coupon := shared.coupon) is not None:
+        variables |= {name: text for name, text in coupon.texts().items() if name not in OWN_NAMES}
+    return _template(shared.template_source).render_for_members(variables)
 
 
 def _message(composition: Composition, content: RenderedMessage | None) -> Message:
+    # In the order of the fields: by keyword a hundred thousand of them take twice as long.
     return Message(
-        idempotency_key=composition.idempotency_key,
-        contact_value=composition.contact_value,
-        content=content,
-        campaign_id=composition.campaign_id,
-        step_number=composition.step_number,
-        arm_code=composition.arm_code,
-        variant_code=composition.variant_code,
-        offer_code=composition.offer_code,
-        locale=composition.locale,
-        selected_date=composition.selected_date,
-        coupon=composition.coupon,
+        composition.idempotency_key,
+        composition.contact_value,
+        content,
+        composition.campaign_id,
+        composition.step_number,
+        composition.arm_code,
+        composition.variant_code,
+        composition.offer_code,
+        composition.locale,
+        composition.selected_date,
+        composition.coupon,
     )
 
 

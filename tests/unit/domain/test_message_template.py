@@ -1,8 +1,19 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
-from recall.domain.message_template import SAMPLE_VARIABLES, TemplateFault, parse_template
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recall.domain.message_template import (
+    OWN_NAMES,
+    SAMPLE_VARIABLES,
+    MessageTemplate,
+    RenderedMessage,
+    TemplateFault,
+    parse_template,
+)
 
 
 def test_parse_template_with_a_subject_splits_and_renders_both() -> None:
@@ -70,23 +81,75 @@ def test_template_knows_whether_it_speaks_of_a_coupon(source: str, names_coupon:
     assert (template.names_coupon, template.names_coupon_code) == (names_coupon, names_code)
 
 
-@pytest.mark.parametrize(
-    ("copy", "text"),
-    [
-        # Shown as it is: the rest is rendered once, whoever the message goes to.
-        ("{{ inactive_days }}: {{ unsubscribe_url }} or {{ unsubscribe_url }}\n", "45: {0} or {0}\n"),
-        ("{% if inactive_days > 9 %}{{ unsubscribe_url }}{% endif %}!\n", "{0}!\n"),
-        # Asked for or changed: rendered for each.
-        ("{{ unsubscribe_url|upper }}\n", "{1}\n"),
-        ("{% filter upper %}{{ unsubscribe_url }}{% endfilter %}\n", "{1}\n"),
-        ("{% set all %}{{ unsubscribe_url }}{% endset %}{{ all|length }}\n", "{2}\n"),
-        ("{% if unsubscribe_url.startswith('https') %}yes{% endif %}\n", "yes\n"),
-    ],
+# Shown as it is: the rest is rendered once, whoever the message goes to.
+SHOWN = (
+    "{{ inactive_days }}: {{ unsubscribe_url }} or {{ unsubscribe_url }}\n",
+    "{% if inactive_days > 9 %}{{ unsubscribe_url }}{% endif %}!\n",
+    "{% for _ in 'ab' %}{{ coupon_code }}{% endfor %} {{ coupon_until_date }}前有效\n",
 )
-def test_copies_for_many_differ_in_the_address_and_in_nothing_else(copy: str, text: str) -> None:
-    template = parse_template(f"Subject: {{{{ inactive_days }}}} days\n\n{copy}", needs_subject=True)
+# Asked for or changed: rendered for each.
+CHANGED = (
+    "{{ unsubscribe_url|upper }}\n",
+    "{{ coupon_code ~ '!' }}{{ coupon_code[:2] }}\n",
+    "{% filter upper %}{{ unsubscribe_url }}{% endfilter %}\n",
+    "{% set all %}{{ unsubscribe_url }}{% endset %}{{ all|length }}\n",
+    "{% if unsubscribe_url.startswith('https') %}yes{% endif %}\n",
+    "{% block a %}{{ unsubscribe_url }}{% endblock %}{{ self.a()|upper }}\n",
+    "{% macro a() %}{{ coupon_code }}{% endmacro %}{{ a()|length }}\n",
+    "{% if coupon_code is defined %}{{ coupon_code }}{% endif %}\n",
+)
+OTHERS = (
+    "Come back to {{ line_name }}.\n",
+    "您已经 {{ inactive_days }} 天没来了。\n",
+    "<b>&amp; \"'\\x\n",
+    "{# no #}\n",
+)
 
-    for name in ("one", "another"):
-        url = f"https://shop.example/u/{name}"
-        rendered = template.render({**SAMPLE_VARIABLES, "unsubscribe_url": url})
-        assert (rendered.subject, rendered.text) == ("45 days", text.format(url, url.upper(), len(url)))
+
+def outcome(fill: Callable[[], RenderedMessage]) -> RenderedMessage | str:
+    """The message, or the fault that kept it from being one."""
+    try:
+        return fill()
+    except TemplateFault as fault:
+        return str(fault)
+
+
+@given(
+    subject=st.sampled_from(["", "{{ inactive_days }} 天", "{{ coupon_code }} ", "{{ unsubscribe_url|lower }}"]),
+    pieces=st.lists(st.sampled_from(SHOWN + CHANGED + OTHERS), min_size=1, max_size=4, unique=True),
+    line_name=st.sampled_from(["Groceries", "生鲜 & <Co>", "{{ x }}"]),
+    own=st.lists(
+        st.fixed_dictionaries(
+            {"unsubscribe_url": st.text(alphabet="h:/{}<&'\"\\\n天", max_size=8)},
+            optional={"coupon_code": st.text(alphabet="A9{}%<\n", max_size=5)},
+        ),
+        min_size=2,
+        max_size=3,
+    ),
+)
+@settings(max_examples=60, deadline=None)
+def test_copies_for_many_are_what_each_would_be_by_itself(
+    subject: str, pieces: list[str], line_name: str, own: list[dict[str, str]]
+) -> None:
+    template = MessageTemplate(subject, "".join(pieces))
+    shared = {name: value for name, value in SAMPLE_VARIABLES.items() if name not in OWN_NAMES}
+    shared["line_name"] = line_name
+
+    def fill(values: dict[str, str]) -> RenderedMessage:
+        return template.render_for_members(shared)(values)
+
+    for values in own:
+        alone = outcome(lambda values=values: template.render({**shared, **values}))  # type: ignore[misc]
+        assert outcome(lambda values=values: fill(values)) == alone  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("source", SHOWN)
+def test_copy_that_only_shows_what_is_a_members_own_is_rendered_once_for_all(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = MessageTemplate("", source)
+    fill = template.render_for_members(SAMPLE_VARIABLES)
+    expected = template.render({**SAMPLE_VARIABLES, "unsubscribe_url": "here", "coupon_code": "A1"})
+    monkeypatch.delattr(MessageTemplate, "render")
+
+    assert fill({"unsubscribe_url": "here", "coupon_code": "A1"}) == expected
