@@ -49,8 +49,7 @@ def reachable_by_both(world: SendingWorld, user_id: str) -> None:
 
 
 def claim(connection: psycopg.Connection, channel: str) -> list[ledger.Claim]:
-    claims, _ = ledger.claim(
-        connection,
+    request = ledger.ClaimRequest(
         SELECTED_DATE,
         channel,
         owner=f"worker of {channel}",
@@ -58,8 +57,8 @@ def claim(connection: psycopg.Connection, channel: str) -> list[ledger.Claim]:
         row_limit=10,
         tried_before="-infinity",
         now=datetime(2026, 3, 11, 12, tzinfo=UTC),
-        quiet_ends_at=lambda time_zone: None,
     )
+    claims, _ = ledger.claim(connection, request)
     return claims
 
 

@@ -24,7 +24,7 @@ from decimal import Decimal
 from itertools import chain, groupby
 from pathlib import Path
 from threading import Event
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -84,6 +84,7 @@ Observer = Callable[[Moment], None]
 
 _Call = Sequence[tuple[Claim, Composition]]
 """Messages that are handed over together."""
+_Claimed = TypeVar("_Claimed", Claim, str)
 
 log = logging.getLogger(__name__)
 
@@ -613,30 +614,43 @@ class _Worker:
             self.sleep(min(remaining, KILL_SWITCH_SECONDS))
             remaining -= KILL_SWITCH_SECONDS
 
-    def _claim(self, tried_before: datetime, row_limit: int, *, traits: Traits, as_files: bool = False) -> list[Claim]:
+    def _claim(self, tried_before: datetime, row_limit: int, *, traits: Traits) -> list[Claim]:
         """Claims until something is claimed or nothing is left."""
+        return self._claimed(ledger.claim, tried_before, row_limit, traits=traits)
+
+    def _claim_files(self, tried_before: datetime, row_limit: int, *, traits: Traits) -> list[str]:
+        """As `_claim`, for what leaves as files; returns their names."""
+        return self._claimed(ledger.claim_files, tried_before, row_limit, traits=traits)
+
+    def _claimed(
+        self,
+        claim: Callable[[psycopg.Connection, ledger.ClaimRequest], tuple[list[_Claimed], int]],
+        tried_before: datetime,
+        row_limit: int,
+        *,
+        traits: Traits,
+    ) -> list[_Claimed]:
         self._wait()
         while True:
             self.observer("before_claim")
             self._refuse_if_stopped()
             self._news = ledger.latest_news(self.connection, self.channel)
+            request = ledger.ClaimRequest(
+                self.selected_date,
+                self.channel,
+                owner=self.owner,
+                lease=self.lease,
+                row_limit=row_limit,
+                tried_before=tried_before,
+                now=self.now(),
+                quiet_ends_at=None if self.terms.quiet_from is None else self._quiet_ends_at,
+                # Whatever a campaign sends is marketing.
+                is_forbidden=not (self.terms.may_carry_marketing and traits.may_carry_marketing),
+            )
             with self.connection.transaction():
-                claims, looked_at = ledger.claim(
-                    self.connection,
-                    self.selected_date,
-                    self.channel,
-                    owner=self.owner,
-                    lease=self.lease,
-                    row_limit=row_limit,
-                    tried_before=tried_before,
-                    now=self.now(),
-                    quiet_ends_at=self._quiet_ends_at,
-                    # Whatever a campaign sends is marketing.
-                    is_forbidden=not (self.terms.may_carry_marketing and traits.may_carry_marketing),
-                    as_files=as_files,
-                )
-            if claims or not looked_at:
-                return claims
+                claimed, looked_at = claim(self.connection, request)
+            if claimed or not looked_at:
+                return claimed
 
     def _hand_over_again(self, delivery: MessageDelivery, started_at: datetime) -> bool:
         """Repeats, with their keys, what the peer may have and would recognise; returns whether some stay unclear."""
@@ -915,11 +929,9 @@ class _Worker:
         size = self._claimed_at_once(delivery)
 
         def put(worker: _Worker, way: FileDelivery) -> None:
-            while not is_over.is_set() and (
-                claims := worker._claim(started_at, size, traits=way.traits, as_files=True)
-            ):
+            while not is_over.is_set() and (batch_ids := worker._claim_files(started_at, size, traits=way.traits)):
                 worker.observer("after_claim")
-                worker._put_files(way, claims)
+                worker._put_files(way, batch_ids)
 
         def help_out() -> int:
             with self.open_another() as (connection, way):
@@ -939,19 +951,15 @@ class _Worker:
                 is_over.set()
         self.newly_sent_count += helped.result()
 
-    def _put_files(self, delivery: FileDelivery, claims: Sequence[Claim]) -> None:
+    def _put_files(self, delivery: FileDelivery, batch_ids: Sequence[str]) -> None:
         """Puts the files in place to which claims were bound, one after the other."""
-        files: dict[str, list[Claim]] = {}
-        for one in claims:
-            assert one.batch_id is not None
-            files.setdefault(one.batch_id, []).append(one)
-        for batch_id in sorted(files):
+        for number, batch_id in enumerate(batch_ids, start=1):
             try:
-                self._put_file(delivery, batch_id, files.pop(batch_id), is_again=False)
+                self._put_file(delivery, batch_id, is_again=False)
             except (ChannelUnavailable, GateBlocked) as error:
                 reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
-                for left, members in files.items():
-                    self._settle_undelivered(left, members, reason, is_again=False)
+                for left in batch_ids[number:]:
+                    self._settle_undelivered(left, reason, is_again=False)
                 raise
 
     def _put_files_again(self, delivery: FileDelivery) -> None:
@@ -961,23 +969,26 @@ class _Worker:
         for batch_id, members in batches.items():
             open_claims = {one.send_id: one for one in members}
             begun = self._begin(members, open_claims, traits=delivery.traits, is_again=True)
-            self._put_file(delivery, batch_id, begun, is_again=True)
+            # Where everybody is withdrawn, the file that may be there is replaced by one without rows.
+            self._put_file(delivery, batch_id, is_again=True, may_be_empty=not begun)
 
-    def _put_file(self, delivery: FileDelivery, batch_id: str, claims: Sequence[Claim], *, is_again: bool) -> None:
+    def _put_file(self, delivery: FileDelivery, batch_id: str, *, is_again: bool, may_be_empty: bool = False) -> None:
         """Puts one file in place with all members that still may be written to, and settles them.
 
         What came in since they were claimed is looked up again; a file that another worker took over is left to it.
         """
-        written: list[int] = []
-        faults: dict[str, list[int]] = {}
-        if not ledger.holds(self.connection, claims, owner=self.owner):
+        held_count = ledger.count_held_members(self.connection, batch_id, owner=self.owner)
+        if held_count is None or (not held_count and not may_be_empty):
             return
+        written: list[int] = []
+        faults: dict[str, list[Claim]] = {}
         try:
             if not is_again and ledger.latest_news(self.connection, self.channel) != self._news:
-                open_claims = {one.send_id: one for one in claims}
-                claims = self._begin(claims, open_claims, traits=delivery.traits, is_again=False)
+                members = ledger.list_members(self.connection, batch_id, owner=self.owner)
+                open_claims = {one.send_id: one for one in members}
+                held_count = len(self._begin(members, open_claims, traits=delivery.traits, is_again=False))
             self.observer("after_begin")
-            with ledger.composing(self.connection, claims) as compositions:
+            with ledger.composing(self.connection, batch_id, owner=self.owner) as compositions:
                 messages = self._messages(delivery, compositions, written, faults)
                 first = next(messages, None)
                 if first is None and not is_again:
@@ -986,40 +997,44 @@ class _Worker:
                     answer = delivery.deliver(Batch(batch_id, self.channel, chain([first] if first else [], messages)))
         except (ChannelUnavailable, GateBlocked) as error:
             reason = error.reason_code if isinstance(error, ChannelUnavailable) else "kill_switch"
-            self._settle_undelivered(batch_id, claims, reason, is_again=is_again)
+            self._settle_undelivered(batch_id, reason, is_again=is_again)
             raise
         except Exception:
-            self._settle(claims, "unknown", reason_code="delivery_broke")
+            self._settle(self._members(batch_id), "unknown", reason_code="delivery_broke")
             raise
         is_accepted = answer is not None and _is_accepted(answer)
         if is_accepted:
             self.observer("after_peer_accepted")
         self.observer("before_settle")
-        by_send = {one.send_id: one for one in claims}
-        held = [by_send.pop(send_id) for send_id in written]
+        sent_count = 0
         with self.connection.transaction():
-            for reason, send_ids in faults.items():
-                self._settle_undone([by_send.pop(send_id) for send_id in send_ids], reason, is_again=is_again)
-            self._settle_unreachable(list(by_send.values()), is_again=is_again)
+            for reason, claims in faults.items():
+                self._settle_undone(claims, reason, is_again=is_again)
+            if len(written) + sum(map(len, faults.values())) < held_count:
+                in_file = set(written)
+                absent = [one for one in self._members(batch_id) if one.send_id not in in_file]
+                self._settle_unreachable(absent, is_again=is_again)
             if answer is None:
-                ledger.settle_batch(self.connection, batch_id, "failed", member_count=0)
+                ledger.settle_file(self.connection, batch_id, "failed", member_count=0)
             elif is_accepted:
-                self._settle(held, "sent")
-                ledger.settle_batch(self.connection, batch_id, "delivered", member_count=len(held))
+                sent_count = ledger.settle_delivered(self.connection, batch_id, owner=self.owner)
+                ledger.settle_file(self.connection, batch_id, "delivered", member_count=len(written))
             else:
-                self._settle(held, "unknown", reason_code=answer.reason_code)
-        if is_accepted:
-            self.newly_sent_count += len(held)
+                self._settle(self._members(batch_id), "unknown", reason_code=answer.reason_code)
+        self.newly_sent_count += sent_count
         self.observer("after_settle")
+
+    def _members(self, batch_id: str) -> list[Claim]:
+        return ledger.list_members(self.connection, batch_id, owner=self.owner)
 
     def _messages(
         self,
         delivery: FileDelivery,
         compositions: Iterator[Composition],
         written: list[int],
-        faults: dict[str, list[int]],
+        faults: dict[str, list[Claim]],
     ) -> Iterator[Message]:
-        """Renders a file's messages one by one, and notes the sends of those that it gives and of those that fail.
+        """Renders a file's messages one by one, and notes the sends that it gives and the claims of those that fail.
 
         Raises:
             GateBlocked: Somebody pulled the kill switch meanwhile.
@@ -1032,17 +1047,19 @@ class _Worker:
             try:
                 message = message_of(composition, delivery)
             except TemplateFault:
-                faults.setdefault("not_renderable", []).append(composition.send_id)
+                failed = Claim(composition.audience_id, composition.send_id, composition.fence)
+                faults.setdefault("not_renderable", []).append(failed)
                 continue
             written.append(composition.send_id)
             yield message
 
-    def _settle_undelivered(self, batch_id: str, held: Sequence[Claim], reason: str, *, is_again: bool) -> None:
+    def _settle_undelivered(self, batch_id: str, reason: str, *, is_again: bool) -> None:
         with self.connection.transaction():
             # A file that was not put in place this time may have been the first time.
+            held = self._members(batch_id)
             self._settle_undone(held, reason, is_again=is_again)
             if not is_again:
-                ledger.settle_batch(self.connection, batch_id, "failed", member_count=len(held))
+                ledger.settle_file(self.connection, batch_id, "failed", member_count=len(held))
 
     def _take_back(self, delivery: Delivery) -> None:
         """Takes those back out of the channel's audience who said no or are no longer lapsed."""

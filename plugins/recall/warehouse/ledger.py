@@ -242,78 +242,154 @@ def is_stopped(connection: psycopg.Connection, channel: str) -> bool:
     return found is not None
 
 
-def claim(
-    connection: psycopg.Connection,
-    selected_date: date,
-    channel: str,
-    *,
-    owner: str,
-    lease: timedelta,
-    row_limit: int,
-    tried_before: Any,
-    now: datetime,
-    quiet_ends_at: Callable[[str | None], datetime | None],
-    is_forbidden: bool = False,
-    as_files: bool = False,
-) -> tuple[list[Claim], int]:
-    """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
+@dataclass(frozen=True)
+class ClaimRequest:
+    """What a worker would claim.
 
-    Consent, return, earlier sends and receipts are looked up with everything that is loaded by now, contact caps with
-    every claim by now. Claims of one channel are made one after the other, so that two workers cannot take one contact
-    under two entries, and so are claims of one person or of one contact in all channels, so that two of them cannot
-    exceed a cap together.
-
-    Args:
-        connection: As exporter, in a transaction.
+    Attributes:
         selected_date: The day that was selected for.
         channel: Channel code.
-        owner: Name of this worker.
-        lease: How long the worker may stay silent.
+        owner: Name of the worker.
+        lease: How long it may stay silent.
         row_limit: Entries to look at.
         tried_before: Instant of the database's clock: what failed after it is not taken up again.
         now: The instant by which quiet hours are judged.
-        quiet_ends_at: Until when a user of a zone is not to be disturbed; None if it is not quiet there.
+        quiet_ends_at: Until when a user of a zone is not to be disturbed; None if it is not quiet there. None for a
+            channel without quiet hours.
         is_forbidden: Whether the channel may not carry these messages at all.
-        as_files: Whether they leave as files: then they are bound to them and about to be handed over at once, as after
-            `begin_attempts`, and each claim names its file.
+    """
+
+    selected_date: date
+    channel: str
+    owner: str
+    lease: timedelta
+    row_limit: int
+    tried_before: Any
+    now: datetime
+    quiet_ends_at: Callable[[str | None], datetime | None] | None = None
+    is_forbidden: bool = False
+
+
+def claim(connection: psycopg.Connection, request: ClaimRequest) -> tuple[list[Claim], int]:
+    """Takes entries that may be sent now, and suppresses those that may not; one transaction, to be committed.
+
+    Consent, return, earlier sends and receipts are looked up with everything that is loaded by now, contact caps with
+    every claim by now. Claims of all channels are made one after the other, so that no two of them can take one contact
+    under two entries, or exceed a cap together.
+
+    Args:
+        connection: As exporter, in a transaction.
+        request: What to claim.
 
     Returns:
         The claims, and how many entries were looked at; 0 if there are no more.
     """
-    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (f"recall claim {channel}",))
-    picked = connection.execute(
+    looked_at, sendable_count = _ask(connection, request)
+    claims: list[Claim] = []
+    if sendable_count:
+        _claim_asked(connection, request, (), sendable_count)
+        with connection.cursor(row_factory=class_row(Claim)) as cursor:
+            claims = cursor.execute(query("list_claims"), prepare=False).fetchall()
+    _suppress_asked(connection)
+    return claims, looked_at
+
+
+def claim_files(connection: psycopg.Connection, request: ClaimRequest) -> tuple[list[str], int]:
+    """As `claim`, for what leaves as files: it is bound to them and about to be handed over at once.
+
+    Args:
+        connection: As exporter, in a transaction.
+        request: What to claim.
+
+    Returns:
+        The files' names, sorted, and how many entries were looked at; 0 if there are no more.
+    """
+    looked_at, sendable_count = _ask(connection, request)
+    files: list[tuple[str, str, int]] = []
+    if sendable_count:
+        files = connection.execute(query("open_files"), prepare=False).fetchall()
+        _claim_asked(connection, request, files, sendable_count)
+    _suppress_asked(connection)
+    return sorted(batch_id for batch_id, _, _ in files), looked_at
+
+
+# The server keeps a plan of a statement that is repeated. What is asked for can be ten entries or a hundred thousand,
+# and what is good for ten takes hours for all: these statements are planned each time (prepare=False).
+
+
+def _make_asked(connection: psycopg.Connection) -> None:
+    connection.execute(query("make_asked"))
+    connection.execute(query("make_families"))
+
+
+def _ask(connection: psycopg.Connection, request: ClaimRequest) -> tuple[int, int]:
+    """Asks for entries, in the table `asked`; returns how many were looked at, and how many of them may be sent."""
+    # A worker that stops while it holds everybody up is cut off, and has claimed nothing.
+    connection.execute("set local idle_in_transaction_session_timeout = '30s'")
+    connection.execute("select pg_advisory_xact_lock(hashtext('recall claim'))")
+    _make_asked(connection)
+    looked_at = connection.execute(
         query("pick_entries"),
         {
-            "selected_date": selected_date,
-            "channel": channel,
-            "run_started_at": tried_before,
-            "row_limit": row_limit,
-            "now": now,
+            "selected_date": request.selected_date,
+            "channel": request.channel,
+            "run_started_at": request.tried_before,
+            "row_limit": request.row_limit,
+            "now": request.now,
+            "has_quiet_hours": request.quiet_ends_at is not None,
         },
-    ).fetchall()
-    if not picked:
-        return [], 0
-    quiet = {str(audience_id): end for audience_id, zone in picked if (end := quiet_ends_at(zone)) is not None}
-    audience_ids = [str(row[0]) for row in picked if row[0] not in quiet or is_forbidden]
-    if is_forbidden:
-        _suppress_entries(connection, dict.fromkeys(audience_ids, "channel_policy"))
-        return [], len(picked)
-    postpone(connection, quiet)
-    reasons = reasons_against(connection, audience_ids)
-    told = _note_told(connection, [audience_id for audience_id in audience_ids if audience_id not in reasons])
-    sendable = [audience_id for audience_id in audience_ids if audience_id not in reasons and audience_id not in told]
-    reasons |= dict.fromkeys(_beyond_caps(connection, sendable), "contact_cap")
-    sendable = [audience_id for audience_id in sendable if audience_id not in reasons]
-    with connection.cursor(row_factory=class_row(Claim)) as cursor:
-        claims = cursor.execute(
-            query("claim_sends"),
-            {"audience_ids": TextArray(sendable), "owner": owner, "lease": lease, "as_files": as_files},
+        prepare=False,
+    ).rowcount
+    if not looked_at:
+        return 0, 0
+    if request.is_forbidden:
+        connection.execute("update asked set reason_code = 'channel_policy'")
+        return looked_at, 0
+    if request.quiet_ends_at is not None:
+        _let_quiet_wait(connection, request.quiet_ends_at)
+    _judge_asked(connection)
+    _note_told(connection)
+    connection.execute(query("beyond_caps"), prepare=False)
+    row = connection.execute("select count(*) from asked where reason_code is null").fetchone()
+    assert row is not None
+    return looked_at, row[0]
+
+
+def _let_quiet_wait(connection: psycopg.Connection, quiet_ends_at: Callable[[str | None], datetime | None]) -> None:
+    """Postpones those asked for where they are not to be disturbed now, and asks for them no more."""
+    zones = connection.execute("select distinct time_zone from asked").fetchall()
+    ends = {zone: end for (zone,) in zones if (end := quiet_ends_at(zone)) is not None}
+    for zone, end in ends.items():
+        rows = connection.execute(
+            "delete from asked where time_zone is not distinct from %s returning audience_id", (zone,)
         ).fetchall()
-    taken = {one.audience_id for one in claims}
-    reasons |= {audience_id: "already_sent" for audience_id in sendable if audience_id not in taken}
-    connection.execute(query("mark_entries_claimed"), {"audience_ids": TextArray(taken)})
-    _suppress_entries(connection, reasons)
-    return claims, len(picked)
+        postpone(connection, {str(audience_id): end for (audience_id,) in rows})
+
+
+def _claim_asked(
+    connection: psycopg.Connection, request: ClaimRequest, files: Sequence[tuple[str, str, int]], count: int
+) -> None:
+    """Claims what is asked for and may be sent, bound to files (name, campaign, step) or to none."""
+    claimed = connection.execute(
+        query("claim_sends"),
+        {
+            "owner": request.owner,
+            "lease": request.lease,
+            "batch_ids": [batch_id for batch_id, _, _ in files],
+            "campaign_ids": [campaign_id for _, campaign_id, _ in files],
+            "step_numbers": [step_number for _, _, step_number in files],
+        },
+        prepare=False,
+    ).rowcount
+    if claimed < count:
+        connection.execute(query("note_not_claimed"), {"owner": request.owner}, prepare=False)
+    connection.execute(query("mark_asked_claimed"), prepare=False)
+
+
+def _suppress_asked(connection: psycopg.Connection) -> None:
+    """Writes down what must not be sent, with its reason."""
+    if connection.execute(query("suppress_asked"), prepare=False).rowcount:
+        connection.execute(query("note_suppressed_sends"), prepare=False)
 
 
 def has_more_entries_than(connection: psycopg.Connection, selected_date: date, channel: str, count: int) -> bool:
@@ -326,8 +402,8 @@ def has_more_entries_than(connection: psycopg.Connection, selected_date: date, c
         count: How many.
     """
     found = connection.execute(
-        "select 1 from ledger.entries where selected_date = %s and channel = %s and state in ('waiting', 'failed')"
-        " offset %s limit 1",
+        "select 1 from ledger.entries where selected_date = %s and channel = %s and not is_over"
+        " and state in ('waiting', 'failed') offset %s limit 1",
         (selected_date, channel, count),
     ).fetchone()
     return found is not None
@@ -350,60 +426,34 @@ def reasons_against(connection: psycopg.Connection, audience_ids: Sequence[str])
     """Returns the entries that must not be sent now, each with the first reason.
 
     Args:
-        connection: As exporter.
+        connection: As exporter, in a transaction.
         audience_ids: Entries to look up.
     """
-    families = connection.execute(query("find_families"), {"audience_ids": TextArray(audience_ids)}).fetchall()
-    returned = _returned_entries(connection, families)
-    rows = connection.execute(
-        query("reasons_against"),
-        {
-            "audience_ids": TextArray(audience_ids),
-            "family_audience_ids": TextArray(row[0] for row in families),
-            "survivor_ids": TextArray(row[3] for row in families),
-            "user_ids": TextArray(row[4] for row in families),
-            "are_own": TextArray("t" if row[5] else "f" for row in families),
-            "returned_ids": TextArray(returned),
-        },
-    ).fetchall()
-    return {audience_id: reason for audience_id, reason in rows if reason is not None}
+    _make_asked(connection)
+    connection.execute("delete from asked")
+    connection.execute("delete from families")
+    connection.execute(query("ask_entries"), {"audience_ids": TextArray(audience_ids)}, prepare=False)
+    _judge_asked(connection)
+    return dict(
+        connection.execute("select audience_id, reason_code from asked where reason_code is not null").fetchall()
+    )
 
 
-def _note_told(connection: psycopg.Connection, audience_ids: Sequence[str]) -> set[str]:
-    """Returns the entries whose message a peer has by its own word, though the ledger did not know; they are sent now.
+def _judge_asked(connection: psycopg.Connection) -> None:
+    connection.execute(query("find_families"), prepare=False)
+    connection.execute(query("judge_asked"), prepare=False)
+
+
+def _note_told(connection: psycopg.Connection) -> None:
+    """Settles those asked for whose message a peer has by its own word, though the ledger did not know.
 
     So it is after a restore: what was sent since the backup is not in the ledger, but its receipts may be there.
     """
-    parameters = {"audience_ids": TextArray(audience_ids)}
-    told = {str(row[0]) for row in connection.execute(query("note_told_sends"), parameters)}
+    told = [str(row[0]) for row in connection.execute(query("note_told_sends"), prepare=False)]
     if told:
         connection.execute(query("store_landed_receipts_of_entries"), {"audience_ids": TextArray(told)})
         connection.execute(query("match_receipts"))
         connection.execute("select ledger.write_refusals(null)")
-    return told
-
-
-def _beyond_caps(connection: psycopg.Connection, audience_ids: Sequence[str]) -> list[str]:
-    """Returns the entries whose message would be more than a contact cap allows, if the others were claimed now.
-
-    Whoever asks holds the rows of these persons, and of whoever shares their contacts, until the transaction ends, so
-    that nobody else claims for them.
-    """
-    parameters = {"audience_ids": TextArray(audience_ids)}
-    connection.execute(query("hold_persons"), parameters)
-    return [str(row[0]) for row in connection.execute(query("beyond_caps"), parameters)]
-
-
-def _returned_entries(connection: psycopg.Connection, families: Sequence[tuple[Any, ...]]) -> list[str]:
-    """Returns the entries whose own user acted in the episode's line after its last key day."""
-    users = sorted({user_id for _, _, _, _, user_id, is_own in families if is_own})
-    rows = connection.execute(query("list_unseen_key_behaviours"), {"user_ids": TextArray(users)}).fetchall()
-    last_dates = {(user_id, line_id): last_date for user_id, line_id, last_date in rows}
-    return [
-        audience_id
-        for audience_id, line_id, last_key_date, _, user_id, is_own in families
-        if is_own and last_dates.get((user_id, line_id), date.min) > last_key_date
-    ]
 
 
 def latest_news(connection: psycopg.Connection, channel: str) -> tuple[Any, ...]:
@@ -446,17 +496,42 @@ def begin_attempts(
     return [one for one in claims if one.send_id in begun]
 
 
-def holds(connection: psycopg.Connection, claims: Sequence[Claim], *, owner: str) -> bool:
-    """Returns whether a worker still holds all that it claimed.
+def count_held_members(connection: psycopg.Connection, batch_id: str, *, owner: str) -> int | None:
+    """Returns how many messages of a file a worker holds; None if it lost one, to another worker or to time.
 
     Args:
         connection: As exporter.
-        claims: What it claimed.
-        owner: Its name.
+        batch_id: Name of the file.
+        owner: Name of the worker.
     """
-    row = connection.execute(query("count_held_sends"), _held(claims) | {"owner": owner}).fetchone()
-    assert row is not None
-    return bool(row[0] == len(claims))
+    row = connection.execute(query("count_held_members"), {"batch_id": batch_id, "owner": owner}).fetchone()
+    return row[0] if row else None
+
+
+def list_members(connection: psycopg.Connection, batch_id: str, *, owner: str) -> list[Claim]:
+    """Returns the claims of a file that a worker has, in the order in which they were made.
+
+    Args:
+        connection: As exporter.
+        batch_id: Name of the file.
+        owner: Name of the worker.
+    """
+    with connection.cursor(row_factory=class_row(Claim)) as cursor:
+        return cursor.execute(query("list_members"), {"batch_id": batch_id, "owner": owner}).fetchall()
+
+
+def settle_delivered(connection: psycopg.Connection, batch_id: str, *, owner: str) -> int:
+    """Writes down that the peer has all messages of a file that a worker still has.
+
+    Args:
+        connection: As exporter.
+        batch_id: Name of the file.
+        owner: Name of the worker.
+
+    Returns:
+        How many they are.
+    """
+    return connection.execute(query("settle_delivered"), {"batch_id": batch_id, "owner": owner}).rowcount
 
 
 def settle(
@@ -527,16 +602,17 @@ def has_claims_of_others(connection: psycopg.Connection, selected_date: date, ch
         channel: Channel code.
     """
     found = connection.execute(
-        "select 1 from ledger.entries where selected_date = %s and channel = %s and state = 'claimed' limit 1",
+        "select 1 from ledger.entries where selected_date = %s and channel = %s and not is_over and state = 'claimed'"
+        " limit 1",
         (selected_date, channel),
     ).fetchone()
     return found is not None
 
 
-def settle_batch(
+def settle_file(
     connection: psycopg.Connection, batch_id: str, state: Literal["delivered", "failed"], *, member_count: int
 ) -> None:
-    """Writes down what became of a file that is no longer open.
+    """Writes down what became of a file of which nobody holds a message any more; it stays open while somebody does.
 
     Args:
         connection: As exporter.
@@ -544,10 +620,7 @@ def settle_batch(
         state: What became of it.
         member_count: Messages in it.
     """
-    connection.execute(
-        "update ledger.batches set state = %s, member_count = %s, settled_at = clock_timestamp() where batch_id = %s",
-        (state, member_count, batch_id),
-    )
+    connection.execute(query("settle_file"), {"batch_id": batch_id, "state": state, "member_count": member_count})
 
 
 def take_over_batches(
@@ -614,7 +687,8 @@ def resumes_at(connection: psycopg.Connection, selected_date: date, channel: str
     """
     row = connection.execute(
         "select min(waits_until) from ledger.entries"
-        " where selected_date = %s and channel = %s and state = 'waiting' and reason_code = 'quiet_hours'",
+        " where selected_date = %s and channel = %s and not is_over and state = 'waiting'"
+        " and reason_code = 'quiet_hours'",
         (selected_date, channel),
     ).fetchone()
     return row[0] if row else None
@@ -721,28 +795,27 @@ def compose(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -
         connection: As exporter.
         claims: What this worker claimed, or is to take back.
     """
-    with composing(connection, claims) as compositions:
-        return list(compositions)
+    with connection.cursor(row_factory=_composition) as cursor:
+        return cursor.execute(
+            query("compose_messages"),
+            {"send_ids": BigintArray(one.send_id for one in claims), "batch_id": None, "owner": None},
+        ).fetchall()
 
 
 @contextmanager
-def composing(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -> Iterator[Iterator[Composition]]:
-    """Gives what messages are made of one by one, in the order of their keys, so that they need not fit into memory.
+def composing(connection: psycopg.Connection, batch_id: str, *, owner: str) -> Iterator[Iterator[Composition]]:
+    """Gives what messages of a file are made of one by one, in the order of their keys; they need not fit into memory.
 
     Args:
         connection: As exporter, each statement by itself; others may be run meanwhile.
-        claims: What this worker claimed, or is to take back.
+        batch_id: Name of the file.
+        owner: Name of the worker that claimed them.
     """
-    parameters = {"send_ids": BigintArray(one.send_id for one in claims)}
-    if len(claims) <= COMPOSED_AT_ONCE:
-        with connection.cursor(row_factory=_composition) as cursor:
-            yield iter(cursor.execute(query("compose_messages"), parameters))
-        return
     # All of it is read: what gives the first rows soonest would take hours for the last ones.
     connection.execute("set cursor_tuple_fraction = 1")
     with connection.cursor("compositions", row_factory=_composition, withhold=True) as portal:
         portal.itersize = COMPOSED_AT_ONCE
-        yield iter(portal.execute(query("compose_messages"), parameters))
+        yield iter(portal.execute(query("compose_messages"), {"send_ids": None, "batch_id": batch_id, "owner": owner}))
 
 
 def preview(
@@ -816,11 +889,3 @@ def _held(claims: Sequence[Claim | ExpiredClaim]) -> dict[str, Any]:
         "send_ids": BigintArray(one.send_id for one in claims),
         "fences": BigintArray(one.fence for one in claims),
     }
-
-
-def _suppress_entries(connection: psycopg.Connection, reasons: dict[str, str]) -> None:
-    if not reasons:
-        return
-    parameters = {"audience_ids": TextArray(reasons), "reason_codes": TextArray(reasons.values())}
-    connection.execute(query("suppress_entries"), parameters)
-    connection.execute(query("note_suppressed_sends"), parameters)

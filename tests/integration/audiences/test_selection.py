@@ -140,8 +140,7 @@ def send(as_of_date: date) -> None:
     from recall.warehouse.connection import connect
 
     with connect("exporter") as connection:
-        claims, _ = delivery.ledger.claim(
-            connection,
+        request = delivery.ledger.ClaimRequest(
             delivery.ledger.selected_date_of(as_of_date),
             "email",
             owner="test",
@@ -149,8 +148,8 @@ def send(as_of_date: date) -> None:
             row_limit=100,
             tried_before="-infinity",
             now=datetime(2025, 1, 1, 12, tzinfo=UTC),
-            quiet_ends_at=lambda time_zone: None,
         )
+        claims, _ = delivery.ledger.claim(connection, request)
         delivery.ledger.settle(connection, claims, "sent")
 
 

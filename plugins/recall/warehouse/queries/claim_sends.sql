@@ -1,45 +1,28 @@
--- Takes the key of each entry for one worker. A key that is taken, or that was used up, gives no row. What leaves as files
--- is bound to them at once, one for each campaign and step, named after the keys: from now on the peer may have it.
+-- Takes the key of each entry asked for that may be sent, for one worker. A key that is taken, or that was used up, gives
+-- no row. What leaves as files is bound to them at once: from now on the peer may have it.
 with candidates as (
-    select distinct on (campaign_id, step_number, channel, contact_id, last_key_date)
-        audience_id, campaign_id, step_number, channel, contact_id, last_key_date, selected_date, person_id, user_id,
-        line_id,
-        ledger.idempotency_key(campaign_id, step_number, channel, contact_id, last_key_date) as idempotency_key
-    from ledger.entries
-    where audience_id = any(%(audience_ids)s)
+    select distinct on (asked.campaign_id, asked.step_number, asked.contact_id, asked.last_key_date)
+        asked.audience_id,
+        asked.campaign_id,
+        asked.step_number,
+        asked.channel,
+        asked.contact_id,
+        asked.last_key_date,
+        asked.selected_date,
+        asked.person_id,
+        asked.user_id,
+        asked.line_id,
+        asked.idempotency_key,
+        files.batch_id
+    from asked
+    left join
+        unnest(%(batch_ids)s::text [], %(campaign_ids)s::text [], %(step_numbers)s::integer [])
+            as files (batch_id, campaign_id, step_number)
+        on asked.campaign_id = files.campaign_id and asked.step_number = files.step_number
+    where asked.reason_code is null
     order by
-        campaign_id asc, step_number asc, channel asc, contact_id asc, last_key_date asc, audience_id asc
-),
-
-files as (
-    select
-        channel,
-        campaign_id,
-        step_number,
-        selected_date,
-        count(*) as member_count,
-        ledger.members_digest(array_agg(idempotency_key)) as digest
-    from candidates
-    where %(as_files)s
-    group by channel, campaign_id, step_number, selected_date
-),
-
-opened as (
-    insert into ledger.batches (
-        batch_id, channel, campaign_id, step_number, selected_date, member_count, digest, state
-    )
-    select
-        ledger.file_name(channel, selected_date, campaign_id, step_number, digest),
-        channel,
-        campaign_id,
-        step_number,
-        selected_date,
-        member_count,
-        digest,
-        'open'
-    from files
-    on conflict (batch_id) do update set state = 'open', member_count = excluded.member_count, settled_at = null
-    returning batch_id, campaign_id, step_number
+        asked.campaign_id asc, asked.step_number asc, asked.contact_id asc, asked.last_key_date asc,
+        asked.audience_id asc
 )
 
 insert into ledger.sends (
@@ -47,28 +30,25 @@ insert into ledger.sends (
     line_id, idempotency_key, state, batch_id, attempt_count, attempted_at, lease_owner, lease_expires_at, claimed_at
 )
 select
-    candidates.audience_id,
-    candidates.campaign_id,
-    candidates.step_number,
-    candidates.channel,
-    candidates.contact_id,
-    candidates.last_key_date,
-    candidates.selected_date,
-    candidates.person_id,
-    candidates.user_id,
-    candidates.line_id,
-    candidates.idempotency_key,
+    audience_id,
+    campaign_id,
+    step_number,
+    channel,
+    contact_id,
+    last_key_date,
+    selected_date,
+    person_id,
+    user_id,
+    line_id,
+    idempotency_key,
     'claimed',
-    opened.batch_id,
-    case when opened.batch_id is null then 0 else 1 end,
-    case when opened.batch_id is not null then clock_timestamp() end,
+    batch_id,
+    case when batch_id is null then 0 else 1 end,
+    case when batch_id is not null then clock_timestamp() end,
     %(owner)s,
     clock_timestamp() + %(lease)s,
     clock_timestamp()
 from candidates
-left join opened
-    on candidates.campaign_id = opened.campaign_id and candidates.step_number = opened.step_number
-order by candidates.campaign_id, candidates.step_number, candidates.contact_id
 on conflict (campaign_id, step_number, channel, contact_id, last_key_date) do update set
     audience_id = excluded.audience_id,
     selected_date = excluded.selected_date,
@@ -88,4 +68,3 @@ on conflict (campaign_id, step_number, channel, contact_id, last_key_date) do up
     claimed_at = excluded.claimed_at,
     settled_at = null
 where sends.is_retryable
-returning audience_id, send_id, fence, batch_id

@@ -1,4 +1,4 @@
--- What each claimed message needs: its contact, its copy in the user's language, and what the copy may mention.
+-- What each claimed message needs, of some sends or of all that a worker holds of a file: its contact, its copy in the user's language, and what the copy may mention.
 select
     sends.send_id,
     sends.fence,
@@ -51,5 +51,7 @@ left join lateral (
     order by case when copies.locale = lower(left(users.locale, 2)) then 0 else 1 end
     limit 1
 ) as templates on true
-where sends.send_id = any(%(send_ids)s)
+where
+    (%(batch_id)s::text is null and sends.send_id = any(%(send_ids)s))
+    or (sends.batch_id = %(batch_id)s and sends.state = 'claimed' and sends.lease_owner = %(owner)s)
 order by sends.idempotency_key

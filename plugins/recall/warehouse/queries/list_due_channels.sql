@@ -11,6 +11,7 @@ select entries.channel
 from ledger.entries as entries
 where
     entries.selected_date = %(selected_date)s
+    and not entries.is_over
     and entries.state in ('waiting', 'claimed', 'failed')
 union
 select entries.channel
@@ -18,9 +19,9 @@ from ledger.entries as entries
 inner join ledger.sends as sends on entries.audience_id = sends.audience_id
 left join ledger.batches as batches on sends.batch_id = batches.batch_id
 where
-    (entries.state = 'claimed' and sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp())
+    (not entries.is_over and entries.state = 'claimed' and sends.state = 'claimed' and sends.lease_expires_at < clock_timestamp())
     or (
-        entries.state = 'unknown'
+        entries.is_unclear
         and sends.state = 'unknown'
         and (sends.repeatable_until > clock_timestamp() or batches.state = 'open')
     )

@@ -7,6 +7,7 @@ from ledger.entries as entries
 inner join ledger.sends as sends on entries.audience_id = sends.audience_id
 where
     entries.channel = %(channel)s
+    and not entries.is_over
     and entries.state = 'claimed'
     and sends.state = 'claimed'
     and sends.lease_expires_at < clock_timestamp()

@@ -6,6 +6,7 @@ from control.published as published
 inner join ledger.entries as entries on entries.selected_date = published.as_of_date + 1
 where
     published.state = 'complete'
+    and not entries.is_over
     and entries.state = 'waiting'
     and entries.reason_code = 'quiet_hours'
     and entries.waits_until <= %(now)s

@@ -15,16 +15,13 @@ select distinct on (campaign_id, step_number, channel, contact_id, last_key_date
     person_id,
     user_id,
     line_id,
-    ledger.idempotency_key(campaign_id, step_number, channel, contact_id, last_key_date),
+    idempotency_key,
     'suppressed',
     true,
     reason_code,
     clock_timestamp()
-from ledger.entries
-where
-    audience_id = any(%(audience_ids)s)
-    and state = 'suppressed'
-    and reason_code <> 'already_sent'
+from asked
+where reason_code not in ('told', 'already_sent')
 order by campaign_id asc, step_number asc, channel asc, contact_id asc, last_key_date asc, audience_id asc
 on conflict (campaign_id, step_number, channel, contact_id, last_key_date) do update set
     audience_id = excluded.audience_id,

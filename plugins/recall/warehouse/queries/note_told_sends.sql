@@ -1,34 +1,22 @@
 -- Entries whose peer tells of the message by its key: it has it, whatever a ledger that was restored, or a receipt that
 -- waits to be collected, let us think. They are sent, and their receipts can be taken in.
-with keyed as (
-    select
-        audience_id,
-        campaign_id,
-        step_number,
-        channel,
-        contact_id,
-        last_key_date,
-        selected_date,
-        person_id,
-        user_id,
-        line_id,
-        ledger.idempotency_key(campaign_id, step_number, channel, contact_id, last_key_date) as idempotency_key
-    from ledger.entries
-    where audience_id = any(%(audience_ids)s)
-),
-
-told as (
-    select distinct on (idempotency_key) keyed.*
-    from keyed
+with told as (
+    select distinct on (idempotency_key)
+        audience_id, campaign_id, step_number, channel, contact_id, last_key_date, selected_date, person_id, user_id,
+        line_id, idempotency_key
+    from asked
     where
-        exists (
-            select from ledger.receipts
-            where
-                receipts.send_id is null
-                and receipts.channel = keyed.channel
-                and receipts.idempotency_key = keyed.idempotency_key
+        asked.reason_code is null
+        and (
+            exists (
+                select from ledger.receipts
+                where
+                    receipts.send_id is null
+                    and receipts.channel = asked.channel
+                    and receipts.idempotency_key = asked.idempotency_key
+            )
+            or exists (select from raw.receipts as landed where landed.touch_id = asked.idempotency_key)
         )
-        or exists (select from raw.receipts as landed where landed.touch_id = keyed.idempotency_key)
     order by idempotency_key asc, audience_id asc
 ),
 
@@ -72,6 +60,13 @@ noted as (
     from sent
     where entries.audience_id = sent.audience_id
     returning entries.audience_id
+),
+
+passed as (
+    update asked
+    set reason_code = 'told'
+    from noted
+    where asked.audience_id = noted.audience_id
 )
 
 select audience_id from noted

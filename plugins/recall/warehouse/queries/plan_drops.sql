@@ -8,7 +8,8 @@ select
     count(*) as drop_count
 from ledger.entries as entries
 where
-    entries.state = 'waiting'
+    not entries.is_over
+    and entries.state = 'waiting'
     and entries.selected_date <= %(selected_date)s
     and (
         entries.selected_date < %(selected_date)s

@@ -14,7 +14,7 @@ with settled as (
             from ledger.entries as entries
             inner join ledger.sends as unclear on entries.audience_id = unclear.audience_id
             where
-                entries.state = 'unknown'
+                entries.is_unclear
                 and unclear.state = 'unknown'
                 and exists (select from ledger.receipts where receipts.send_id = unclear.send_id)
             union

@@ -8,12 +8,9 @@ set
     lease_expires_at = clock_timestamp() + %(lease)s,
     claimed_at = clock_timestamp(),
     settled_at = null
-from ledger.batches as batches, ledger.entries as entries
+from ledger.batches as batches
 where
-    entries.channel = %(channel)s
-    and entries.state in ('claimed', 'unknown')
-    and sends.audience_id = entries.audience_id
-    and sends.batch_id = batches.batch_id
+    sends.batch_id = batches.batch_id
     and batches.channel = %(channel)s
     and batches.state = 'open'
     and (

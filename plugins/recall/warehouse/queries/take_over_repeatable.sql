@@ -15,7 +15,7 @@ where
         inner join ledger.sends as candidates on entries.audience_id = candidates.audience_id
         where
             entries.channel = %(channel)s
-            and entries.state = 'unknown'
+            and entries.is_unclear
             and candidates.state = 'unknown'
             and candidates.batch_id is null
             -- Not one whose key is forgotten while the call is under way.
