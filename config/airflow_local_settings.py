@@ -1,6 +1,7 @@
 """Loaded by each of Airflow's processes at its start.
 
-Importing dbt costs seconds of CPU. The scheduler does it once, so that the task processes that it forks have it.
+Importing dbt or Great Expectations costs seconds of CPU. The scheduler does it once, so that the task processes that it
+forks have them.
 """
 
 import sys

@@ -15,7 +15,20 @@ ROOM_BYTES = 4 * 2**30
 
 @contextmanager
 def server_folder(prefix: str) -> Iterator[Path]:
-    """A folder that any user may enter, as root's servers run as an ordinary one; it is gone afterwards.
+    """A folder for a server while the block runs.
+
+    Args:
+        prefix: What its name begins with.
+    """
+    folder = make_server_folder(prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_server_folder(prefix: str) -> Path:
+    """Makes a folder that any user may enter, as root's servers run as an ordinary one; the caller removes it.
 
     A database is a thousand files, and tests make and drop one each. A disk's file system looks for places that were
     not freed a minute ago: ext4 takes a processor second for a database, memory a tenth of it.
@@ -25,10 +38,7 @@ def server_folder(prefix: str) -> Iterator[Path]:
     """
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if _has_room() else None))
     folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 def _has_room() -> bool:

@@ -104,7 +104,7 @@ def scheduler_environment(home: Home, port: int) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
-        # airflow_local_settings.py lies there: it loads dbt once in the scheduler instead of in each task.
+        # airflow_local_settings.py lies there: it loads dbt and more once in the scheduler instead of in each task.
         "PYTHONPATH": os.pathsep.join(
             part for part in (str(PROJECT_ROOT / "config"), os.environ.get("PYTHONPATH", "")) if part
         ),

@@ -24,7 +24,7 @@ from psycopg import sql
 
 from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
-from recall.hooks.lean_dbt import make_dbt_lean
+from recall.hooks.lean_dbt import collecting_seldom, make_dbt_lean
 from recall.hooks.night import are_marts_as_contracted
 from recall.hooks.parsed_project import (
     DATABASE_STAND_IN,
@@ -197,8 +197,8 @@ def run_operation(name: str, args: Mapping[str, Any] | None = None, *, prefix: s
 
 
 def preload() -> None:
-    """Imports dbt and its adapter, so that forked processes need not do it again."""
-    for module in ("dbt.cli.main", "dbt.adapters.postgres"):
+    """Imports dbt and its adapter and what the gates ask, so that forked processes need not do it again."""
+    for module in ("dbt.cli.main", "dbt.adapters.postgres", "great_expectations"):
         importlib.import_module(module)
 
 
@@ -243,7 +243,8 @@ def load_project(home: Home) -> ParsedProject:
     Raises:
         NotParsed: dbt cannot parse the project; the cause says why.
     """
-    with _one_invocation_at_a_time:
+    make_dbt_lean()
+    with _one_invocation_at_a_time, collecting_seldom():
         return _load_project(home, [])
 
 
@@ -299,7 +300,7 @@ def _invoke(
         if event.info.level in ("info", "warn", "error"):
             log.info("%s %s", event.info.level, scrub(event.info.msg))
 
-    with _one_invocation_at_a_time:
+    with _one_invocation_at_a_time, collecting_seldom():
         try:
             project = _load_project(home, [on_event])
         except NotParsed as error:

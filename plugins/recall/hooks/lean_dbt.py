@@ -7,8 +7,10 @@ nothing but time is lost.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType
@@ -22,6 +24,21 @@ def make_dbt_lean() -> None:
     _change_classes()
 
 
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Lets Python look for unreachable objects every hundred thousand new ones while the block runs.
+
+    A context of a node is a thousand objects, and a manifest a million that stay: by its own habit Python looks once
+    per context, and at all of them every other second.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 @cache
 def _change_classes() -> None:
     """Puts leaner classes and methods in the places of dbt's own."""
@@ -30,6 +47,7 @@ def _change_classes() -> None:
     _keep_graphs()
     _keep_templates()
     _keep_macro_lists()
+    _write_what_is_read()
     _look_around_once()
 
 
@@ -185,7 +203,7 @@ def _keep_macro_lists() -> None:
     the context's own.
     """
     from dbt.clients.jinja import MacroGenerator
-    from dbt.context import macros, manifest
+    from dbt.context import macros, manifest, providers
 
     class KeptNamespace(macros.MacroNamespace):
         """Finds a macro by one look instead of a search through all packages."""
@@ -219,12 +237,20 @@ def _keep_macro_lists() -> None:
                 kept[key] = (macros_by_package, super().build_namespace(macros_by_package, ctx))
             sorted_once = kept[key][1]
 
+            bound: dict[int, MacroGenerator] = {}
+
             def bind(found: Mapping[str, MacroGenerator]) -> dict[str, MacroGenerator]:
-                bound = {}
+                mine = {}
                 for name, first in found.items():
-                    bound[name] = generator = MacroGenerator.__new__(MacroGenerator)
-                    vars(generator).update(context=ctx, macro=first.macro, node=self.node, stack=self.thread_ctx)
-                return bound
+                    generator = bound.get(id(first))
+                    if generator is None:
+                        bound[id(first)] = generator = MacroGenerator.__new__(MacroGenerator)
+                        generator.context = ctx
+                        generator.macro = first.macro
+                        generator.node = self.node
+                        generator.stack = self.thread_ctx
+                    mine[name] = generator
+                return mine
 
             return KeptNamespace(
                 global_namespace=bind(sorted_once.global_namespace),
@@ -233,8 +259,22 @@ def _keep_macro_lists() -> None:
                 packages={name: bind(found) for name, found in sorted_once.packages.items()},
             )
 
-    # The module that makes contexts has imported the class for itself.
-    vars(manifest)["MacroNamespaceBuilder"] = KeptMacroLists
+    # The modules that make contexts have imported the class for themselves.
+    for module in (manifest, providers):
+        vars(module)["MacroNamespaceBuilder"] = KeptMacroLists
+
+
+def _write_what_is_read() -> None:
+    """Spares dbt the second file of each model: what was run is what was compiled, which errors point to."""
+    from dbt.contracts.graph.nodes import ParsedNode
+
+    write_node = ParsedNode.write_node
+
+    def write_compiled(node: ParsedNode, project_root: str, path: str, text: str) -> None:
+        if path != node.build_path:
+            write_node(node, project_root, path, text)
+
+    setattr(ParsedNode, "write_node", write_compiled)  # noqa: B010
 
 
 def _look_around_once() -> None:

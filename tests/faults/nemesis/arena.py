@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import psutil
@@ -19,6 +17,7 @@ from psycopg import sql
 from tests.faults.nemesis.peers import Peers
 from tests.support.files import write_files
 from tests.support.sending import make_sending_world
+from tests.support.server_folder import make_server_folder
 
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
@@ -77,9 +76,7 @@ class Arena:
     """Makes the server, a template of a finished night without people, and the peers; removes all of it."""
 
     def __init__(self) -> None:
-        # Not pytest's tmp_path: as root the server runs as an ordinary user, who must get there.
-        self.folder = Path(tempfile.mkdtemp(prefix="recall-nemesis-"))
-        self.folder.chmod(0o755)
+        self.folder = make_server_folder("recall-nemesis-")
         self.home = Home(self.folder / "home")
         self.peers = Peers(self.folder / "partner")
         self.campaign_version = ""
