@@ -50,18 +50,39 @@
 {% endmacro %}
 
 
-{#- Puts the delta of a published node in the place of the rows in its scope, within the caller's transaction. -#}
+{#-
+    Puts the delta of a published node in the place of the rows in its scope, within the caller's transaction. A row that
+    comes as it stands, to the last bit, is left where it is: most rows of a user who did something are as they were.
+    Days from the first changed one on are other ones as a rule, and are not compared.
+-#}
 {% macro replace_scope(node) %}
     {% set target_relation = relation_of(node) %}
+    {% set delta_relation = relation_of(delta_of(node)) %}
     {% set columns = node.columns.keys() | join(', ') %}
+    {% set are_compared = node.config.scope != 'user_days' %}
     {% call statement('delete_scope') %}
         delete from {{ target_relation }} as target_rows
         where {{ scope_condition(node) }}
+        {%- if are_compared %}
+            and not exists (
+                select 1
+                from {{ delta_relation }} as new_rows
+                where {{ are_same_rows(node) }}
+            )
+        {%- endif %}
     {% endcall %}
+    {#- A row of the same key that is another one is not spared here: the primary key refuses it. -#}
     {% call statement('insert_delta') %}
         insert into {{ target_relation }} ({{ columns }})
         select {{ columns }}
-        from {{ relation_of(delta_of(node)) }}
+        from {{ delta_relation }} as new_rows
+        {%- if are_compared %}
+        where not exists (
+                select 1
+                from {{ target_relation }} as target_rows
+                where {{ are_same_rows(node) }}
+            )
+        {%- endif %}
         order by {{ primary_key_of_contract(node) | join(', ') }}
     {% endcall %}
     {% do log(
@@ -71,6 +92,25 @@
         info=true
     ) %}
 {% endmacro %}
+
+
+{#- Whether `new_rows` of the delta are `target_rows` of a published node, key and all, to the last bit: true in SQL. -#}
+{% macro are_same_rows(node) -%}
+    {%- for column in primary_key_of_contract(node) %}
+    new_rows.{{ column }} = target_rows.{{ column }} and
+    {%- endfor %}
+    {#- As records: PostgreSQL would compare the columns of two row constructors one by one, which this operator is not for. #}
+    cast(row(
+        {%- for column in node.columns.values() %}
+        cast(new_rows.{{ column.name }} as {{ column.data_type }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as record)
+    *= cast(row(
+        {%- for column in node.columns %}
+        target_rows.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as record)
+{%- endmacro %}
 
 
 {#-
