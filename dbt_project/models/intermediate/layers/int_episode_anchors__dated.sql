@@ -72,7 +72,6 @@ order_days as (
         user_id,
         line_id,
         activity_date,
-        lead(activity_date) over (partition by user_id, line_id order by day_number) as next_order_date,
         coalesce(sum(order_count) over (
             partition by user_id, line_id
             order by day_number
@@ -80,6 +79,33 @@ order_days as (
         ), 0) as order_count_30d
     from user_days
     where order_count > 0
+
+),
+
+-- An order always is a key day, so none falls into an episode: the last one before it stays the last one.
+last_orders as (
+
+    select
+        episodes.user_id,
+        episodes.line_id,
+        episodes.episode_number,
+        episodes.last_key_date,
+        episodes.lapsed_date,
+        episodes.returned_date,
+        max(order_days.activity_date) as last_order_date
+    from episodes
+    inner join order_days
+        on
+            episodes.user_id = order_days.user_id
+            and episodes.line_id = order_days.line_id
+            and episodes.last_key_date >= order_days.activity_date
+    group by
+        episodes.user_id,
+        episodes.line_id,
+        episodes.episode_number,
+        episodes.last_key_date,
+        episodes.lapsed_date,
+        episodes.returned_date
 
 ),
 
@@ -123,37 +149,35 @@ visit_states as (
 
 ),
 
--- An order always is a key day, so none falls into an episode: the last one before it stays the last one.
 final as (
 
     select
-        episodes.user_id,
-        episodes.line_id,
-        episodes.episode_number,
-        episodes.last_key_date,
-        greatest(episodes.lapsed_date, visit_states.last_visit_date) as valid_from,
-        least(episodes.returned_date, visit_states.next_visit_date) as valid_to,
+        last_orders.user_id,
+        last_orders.line_id,
+        last_orders.episode_number,
+        last_orders.last_key_date,
+        greatest(last_orders.lapsed_date, visit_states.last_visit_date) as valid_from,
+        least(last_orders.returned_date, visit_states.next_visit_date) as valid_to,
         visit_states.last_visit_date,
         cast(visit_states.visit_count_7d as integer) as visit_count_7d_before_last_visit,
-        order_days.activity_date as last_order_date,
+        last_orders.last_order_date,
         cast(order_days.order_count_30d as integer) as order_count_30d_before_last_order
-    from episodes
-    inner join visit_states
-        on
-            episodes.user_id = visit_states.user_id
-            and episodes.line_id = visit_states.line_id
-            and (visit_states.next_visit_date is null or episodes.lapsed_date < visit_states.next_visit_date)
-            and (
-                episodes.returned_date is null
-                or visit_states.last_visit_date is null
-                or episodes.returned_date > visit_states.last_visit_date
-            )
+    from last_orders
     inner join order_days
         on
-            episodes.user_id = order_days.user_id
-            and episodes.line_id = order_days.line_id
-            and episodes.last_key_date >= order_days.activity_date
-            and (order_days.next_order_date is null or episodes.last_key_date < order_days.next_order_date)
+            last_orders.user_id = order_days.user_id
+            and last_orders.line_id = order_days.line_id
+            and last_orders.last_order_date = order_days.activity_date
+    inner join visit_states
+        on
+            last_orders.user_id = visit_states.user_id
+            and last_orders.line_id = visit_states.line_id
+            and (visit_states.next_visit_date is null or last_orders.lapsed_date < visit_states.next_visit_date)
+            and (
+                last_orders.returned_date is null
+                or visit_states.last_visit_date is null
+                or last_orders.returned_date > visit_states.last_visit_date
+            )
 
 )
 
