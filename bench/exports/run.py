@@ -53,11 +53,19 @@ def database_times(home: Path) -> dict[int, float]:
     """Processor seconds of the server's processes, by process id."""
     postmaster = int((home / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
     found = {}
-    for process in psutil.Process(postmaster).children():
+    for process_id in _children(postmaster):
         with suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            found[process.pid] = times.user + times.system
+            times = psutil.Process(process_id).cpu_times()
+            found[process_id] = times.user + times.system
     return found
+
+
+def _children(process_id: int) -> list[int]:
+    """Where the system keeps no list of them, it looks at every process, which counts as the exporter's own time."""
+    listed = Path(f"/proc/{process_id}/task/{process_id}/children")
+    if listed.is_file():
+        return [int(child) for child in listed.read_text().split()]
+    return [child.pid for child in psutil.Process(process_id).children()]
 
 
 def export(channel: str, environment: dict[str, str], pipe: Connection) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.sending import AS_OF_DATE, SendingWorld, make_sending_world
+from tests.support.sending import AS_OF_DATE, SELECTED_DATE, SendingWorld, make_sending_world
 from tests.support.sftp_peer import SftpPeer
 
 from recall.domain.errors import RecallError
 from recall.hooks import delivery
+from recall.warehouse import ledger
 
 CHANNELS_HEADER = (
     "channel,channel_name,delivery_code,contact_code,unit_cost_amount,daily_capacity,may_carry_marketing,"
@@ -187,3 +189,42 @@ def test_file_of_a_dry_run_has_the_name_that_the_export_gives(world: SendingWorl
     keys = sorted(key for (key,) in world.rows("select idempotency_key from ledger.sends"))
     digest = sha256("\n".join(keys).encode()).hexdigest()
     assert left.stem == f"gift-20260311-welcome_back-1-{digest[:12]}"
+
+
+def test_file_is_a_workers_until_time_or_another_takes_a_message_of_it(world: SendingWorld) -> None:
+    world.people(["ann", "bob"], arm="parcel")
+    delivery.register_members(AS_OF_DATE)
+    with world.warehouse.connect("exporter") as connection:
+
+        def held_count(owner: str) -> int | None:
+            return ledger.count_held_members(connection, batch_id, owner=owner)
+
+        request = ledger.ClaimRequest(
+            SELECTED_DATE,
+            "gift",
+            owner="first",
+            lease=delivery.LEASE,
+            row_limit=10,
+            tried_before="-infinity",
+            now=datetime(2026, 3, 11, 12, tzinfo=UTC),
+        )
+        (batch_id,), looked_at = ledger.claim_files(connection, request)
+        assert (looked_at, held_count("first"), held_count("second")) == (2, 2, None)
+
+        # Ann's message is another one's by now: Bob's is still the first one's, and the file is nobody's to end.
+        connection.execute("update ledger.sends set lease_owner = 'second' where user_id = 'ann'")
+        assert (held_count("first"), held_count("second")) == (None, None)
+        assert ledger.settle_delivered(connection, batch_id, owner="first") == 1
+        ledger.settle_file(connection, batch_id, "delivered", member_count=1)
+        assert connection.execute("select state from ledger.batches").fetchall() == [("open",)]
+
+        assert held_count("second") == 1
+        connection.execute(
+            "update ledger.sends set lease_expires_at = now() - interval '1 second' where user_id = 'ann'"
+        )
+        assert held_count("second") is None
+        assert ledger.settle_delivered(connection, batch_id, owner="second") == 1
+        ledger.settle_file(connection, batch_id, "delivered", member_count=2)
+        assert held_count("second") == 0
+        assert connection.execute("select state, member_count from ledger.batches").fetchall() == [("delivered", 2)]
+    assert set(world.entries().values()) == {("sent", None)}

@@ -202,8 +202,8 @@ def register_audience(connection: psycopg.Connection, selected_date: date, coupo
     if night is None:
         raise RecallError("no night was prepared yet", next_command="recall nightly")
     parameters = {"selected_date": selected_date, "zone": night[0], "holdout_rate": night[1]}
-    # Two registrations at once could each store half of one audience.
-    connection.execute("lock table ledger.assignments in share row exclusive mode")
+    # Two registrations at once could each store half of one audience, and a claim take entries that change.
+    _wait_for_claims(connection)
     for name in ("store_persons", "store_global_holdouts", "store_assignments"):
         connection.execute(query(name), parameters)
     contradictions = connection.execute(query("count_contradictions"), parameters).fetchone()
@@ -317,6 +317,11 @@ def claim_files(connection: psycopg.Connection, request: ClaimRequest) -> tuple[
 # and what is good for ten takes hours for all: these statements are planned each time (prepare=False).
 
 
+def _wait_for_claims(connection: psycopg.Connection) -> None:
+    """Keeps all others from claiming or registering until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('recall claim'))")
+
+
 def _make_asked(connection: psycopg.Connection) -> None:
     connection.execute(query("make_asked"))
     connection.execute(query("make_families"))
@@ -326,7 +331,7 @@ def _ask(connection: psycopg.Connection, request: ClaimRequest) -> tuple[int, in
     """Asks for entries, in the table `asked`; returns how many were looked at, and how many of them may be sent."""
     # A worker that stops while it holds everybody up is cut off, and has claimed nothing.
     connection.execute("set local idle_in_transaction_session_timeout = '30s'")
-    connection.execute("select pg_advisory_xact_lock(hashtext('recall claim'))")
+    _wait_for_claims(connection)
     _make_asked(connection)
     looked_at = connection.execute(
         query("pick_entries"),

@@ -38,7 +38,6 @@ with picked as (
         )
     order by entries.campaign_id, entries.step_number, entries.audience_id
     limit %(row_limit)s
-    for update of entries skip locked
 )
 
 select
