@@ -57,9 +57,8 @@ main_channels as (
     select
         user_id,
         line_id,
-        channel
-    from {{ ref('int_persona_channels__ranked') }}
-    where rank_number = 1
+        main_visit_channel
+    from {{ ref('int_persona_channels__found') }}
 
 ),
 
@@ -102,7 +101,7 @@ final as (
         users.occupation,
 
         -- behaviour in the line up to the lapse
-        main_channels.channel as main_visit_channel,
+        main_channels.main_visit_channel,
         preferences.preferred_category,
         episodes.average_order_amount,
         episodes.order_count,

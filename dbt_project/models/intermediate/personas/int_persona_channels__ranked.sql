@@ -1,19 +1,34 @@
--- One row per open episode of a changed user and visit channel up to the lapse, the one of most visits first.
+-- One row per open episode of a changed user and visit channel up to the lapse, the one of most visits first. Episodes
+-- up to whose lapse nothing is new are left out: they keep the channel that they had.
 {{ config(post_hook='{{ analyze(this) }}') }}
+
+-- A rebuild reads the visits of all, so this is written where they are looked up and nowhere else.
+{%- set wanted_sources %}
+        (
+            select lapsed_sources.source_user_id
+            from {{ ref('int_lapsed_users__changed') }} as lapsed_sources
+            where lapsed_sources.user_id in (select last_lapses.user_id from last_lapses)
+        )
+{%- endset %}
 
 with
 
 episodes as (
 
     select
-        user_id,
-        line_id,
-        lapsed_date,
-        first_order_date
-    from {{ ref('int_persona_measures__summed') }}
+        measures.user_id,
+        measures.line_id,
+        measures.lapsed_date,
+        measures.first_order_date
+    from {{ ref('int_persona_measures__summed') }} as measures
+    left join {{ ref('int_personas__standing') }} as standing_personas
+        on
+            measures.user_id = standing_personas.user_id
+            and measures.line_id = standing_personas.line_id
     where
-        is_open
-        and is_changed
+        measures.is_open
+        and measures.is_changed
+        and standing_personas.user_id is null
 
 ),
 
@@ -38,7 +53,7 @@ visits as (
         {{ is_visit_of_line_object('visits.object_type', 'visits.object_id') }} as is_of_line_object,
         visits.channel,
         {{ visit_code('visits.session_id', 'visits.visit_id') }} as visit_code
-    from {{ rows_of_users(ref('stg_landing__visits'), ref('int_lapsed_users__changed')) }} as visits
+    from {{ rows_of_users(ref('stg_landing__visits'), wanted_sources) }} as visits
     inner join last_lapses
         on
             visits.user_id = last_lapses.user_id
