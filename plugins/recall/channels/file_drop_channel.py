@@ -298,26 +298,29 @@ class FileDropDelivery:
         for message in batch.messages:
             content = message.content
             yield (
-                _own_cell(message.idempotency_key),
+                formula_safe(message.idempotency_key),
                 channel,
-                _own_cell(message.contact_value),
-                *_step_cells(message[3:10]),
-                _own_cell(content.subject) if content else "",
-                _own_cell(content.text) if content else "",
-                _own_cell(self.unsubscribe_url(message.idempotency_key)),
+                formula_safe(message.contact_value),
+                *_shared_cells(
+                    message.campaign_id,
+                    message.step_number,
+                    message.arm_code,
+                    message.variant_code,
+                    message.offer_code,
+                    message.locale,
+                    message.selected_date,
+                ),
+                formula_safe(content.subject) if content else "",
+                formula_safe(content.text) if content else "",
+                formula_safe(self.unsubscribe_url(message.idempotency_key)),
                 *map(formula_safe, coupon_cells(message)),
             )
 
 
 @lru_cache(maxsize=1024)
-def _step_cells(values: tuple[object, ...]) -> Sequence[str]:
-    """Writes out what many messages have in common, from the campaign to the selected date."""
+def _shared_cells(*values: str | int | date) -> Sequence[str]:
+    """Writes out what many messages have in common."""
     return tuple(formula_safe(value.isoformat() if isinstance(value, date) else str(value)) for value in values)
-
-
-def _own_cell(cell: str) -> str:
-    """As formula_safe, for a text that hardly another message has."""
-    return cell if cell[:1].isalnum() or _PHONE.fullmatch(cell) else formula_safe(cell)
 
 
 class _Counted:
@@ -516,7 +519,6 @@ def _refuse_too_large(size: int) -> None:
         raise OSError("larger than an answer may be")
 
 
-@lru_cache(maxsize=1024)
 def formula_safe(cell: str) -> str:
     """Makes sure that a spreadsheet shows a cell and does not calculate it.
 

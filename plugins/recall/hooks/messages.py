@@ -52,9 +52,15 @@ def rendered(composition: Composition, unsubscribe_url: str) -> RenderedMessage 
 
 def _shared(composition: Composition, *, has_coupon: bool) -> Composition:
     """Returns what a copy may mention without what is the member's own; members of one copy have the same."""
-    # By place: by keyword a hundred thousand of them take long.
-    send = 0, 0, "", "", ""
-    return Composition._make((*send, *composition[5:15], None, "" if has_coupon else None, *composition[17:]))
+    return composition._replace(
+        send_id=0,
+        fence=0,
+        audience_id="",
+        idempotency_key="",
+        contact_value="",
+        time_zone=None,
+        coupon_code="" if has_coupon else None,
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,5 @@
--- What each claimed message needs, of some sends or of all that a worker holds of a file: its contact, its copy in the user's language, and what the copy may mention.
+-- What each claimed message needs, of some sends or of all that a worker holds of a file: its contact, its copy in the
+-- user's language, and what the copy may mention.
 select
     sends.send_id,
     sends.fence,
