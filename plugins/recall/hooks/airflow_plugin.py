@@ -22,6 +22,8 @@ class RecallPlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]  # the API server alone asks; other processes need not load it
         """The applications with their places in the server."""
+        from recall.hooks.lean_airflow import answer_in_one_version
         from recall.hooks.receipt_endpoint import make_app
 
+        answer_in_one_version()
         return [{"app": make_app(), "url_prefix": "/receipts", "name": "recall receipts"}]

@@ -28,6 +28,7 @@ from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home, current_home
 from recall.domain.progress import Progress, SilentProgress
 from recall.hooks import airflow_settings, night_lock
+from recall.hooks.lean_airflow import make_airflow_lean
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
@@ -240,6 +241,7 @@ def _prepare_dags(home: Home) -> dict[str, DAG]:
         _airflow("logging_config").configure_logging()
     _make_metadata(folder)
     settings.configure_orm()
+    make_airflow_lean()
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(dag_folder=str(airflow_settings.DAGS_DIR), bundle_name="dags-folder")

@@ -18,6 +18,10 @@ from recall.hooks import foreground
 
 Recall = Callable[..., int]
 
+# The order that comes with the second night's file ends bob's episode.
+EPISODES_OF_THE_26TH = [EPISODES[0], ("bob", "2024-01-20", "2024-02-19", "2024-02-26")]
+LAST_BUILD_IS_A_REBUILD = "select is_full_rebuild from control.builds order by build_id desc limit 1"
+
 
 def test_first_night_serves_what_was_worked_out_by_hand(
     shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]
@@ -76,11 +80,28 @@ def test_sql_shows_one_query_as_a_table_and_refuses_what_the_role_may_not_see(
     assert "permission denied" in capsys.readouterr().err
 
 
-def test_next_night_is_a_delta(shop: Shop, recall: Recall) -> None:
+def test_file_without_a_required_column_exits_with_3_and_the_old_marts_serve_until_it_is_mended(
+    shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "orders/2024-03.csv"
+    shop.deliver(name, "order_id,user_id,ordered_on,net_amount\no4,bob,2024-02-26T10:00:00Z,5.00\n")
+    assert recall("nightly", "--as-of", "2024-02-26", "--no-export") == 3
+    error = capsys.readouterr().err
+    assert name in error
+    assert "ordered_at" in error, "the missing column"
+    assert "ordered_on" in error, "the nearest name in the file"
+    assert "recall load --accept" in error
+    assert shop.served_day() == "2024-02-25"
+
+    assert recall("load") == 3, "a load alone tells the same"
+    capsys.readouterr()
+    assert recall("export", "--as-of", "2024-02-25") == 3, "who came back may stand in the file that is missing"
+    assert name in capsys.readouterr().err
+
+    shop.deliver(name, "order_id,user_id,ordered_at,net_amount\no4,bob,2024-02-26T10:00:00Z,5.00\n")
     assert recall("nightly", "--as-of", "2024-02-26", "--no-export") == 0
-    assert shop.episodes() == EPISODES
-    # The delta has nobody to look at: no new row, and nobody's timer is due on the 26th.
-    assert shop.rows("select is_full_rebuild from control.builds order by build_id desc limit 1") == [(False,)]
+    assert shop.episodes() == EPISODES_OF_THE_26TH
+    assert shop.rows(LAST_BUILD_IS_A_REBUILD) == [(False,)], "bob is looked at, and nobody else"
 
 
 def test_earlier_night_is_refused_by_a_gate(shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +121,7 @@ def test_earlier_day_is_built_apart_read_and_dropped(
     # On 1 February ann had not come back yet, and bob was 12 days quiet.
     assert shop.rows(episodes) == [("ann", "2024-01-01", None)]
     assert shop.served_day() == "2024-02-26"
-    assert shop.episodes() == EPISODES
+    assert shop.episodes() == EPISODES_OF_THE_26TH
 
     assert recall("nightly", "--as-of", "2024-02-01", "--scratch", "--export") == 2
     assert recall("nightly", "--as-of", "2024-02-01", "--drop") == 2
@@ -160,32 +181,8 @@ def test_bad_definition_stops_doctor_and_night_with_3_and_the_last_good_marts_se
     assert name in told, "the table wraps what is long, but names the file"
     assert f"definitions/{name}.csv, {place}" in " ".join(capsys.readouterr().err.split())
     assert shop.served_day() == "2024-02-26"
-    assert shop.episodes() == EPISODES
+    assert shop.episodes() == EPISODES_OF_THE_26TH
     assert shop.rows("select count(*) from control.builds") == builds, "stopped before anything was built"
-
-
-def test_file_without_a_required_column_exits_with_3_and_the_old_marts_serve(
-    shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]
-) -> None:
-    name = "orders/2024-03.csv"
-    before = shop.served_day()
-    shop.deliver(name, "order_id,user_id,ordered_on,net_amount\no4,bob,2024-02-27T10:00:00Z,5.00\n")
-    assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 3
-    error = capsys.readouterr().err
-    assert name in error
-    assert "ordered_at" in error, "the missing column"
-    assert "ordered_on" in error, "the nearest name in the file"
-    assert "recall load --accept" in error
-    assert shop.served_day() == before
-
-    assert recall("load") == 3, "a load alone tells the same"
-    capsys.readouterr()
-    assert recall("export", "--as-of", str(before)) == 3, "who came back may stand in the file that is missing"
-    assert name in capsys.readouterr().err
-
-    shop.deliver(name, "order_id,user_id,ordered_at,net_amount\no4,bob,2024-02-27T10:00:00Z,5.00\n")
-    assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 0
-    assert shop.episodes()[1] == ("bob", "2024-01-20", "2024-02-19", "2024-02-27")
 
 
 def test_model_that_fails_exits_with_1_names_the_model_and_leaves_the_marts(
@@ -194,7 +191,7 @@ def test_model_that_fails_exits_with_1_names_the_model_and_leaves_the_marts(
     with shop.warehouse.connect() as connection:
         connection.execute("alter table raw.refunds rename to refunds_hidden")
     try:
-        assert recall("nightly", "--as-of", "2024-02-28", "--no-export") == 1
+        assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 1
     finally:
         with shop.warehouse.connect() as connection:
             connection.execute("alter table raw.refunds_hidden rename to refunds")
@@ -202,10 +199,26 @@ def test_model_that_fails_exits_with_1_names_the_model_and_leaves_the_marts(
     assert "Layer staging: model stg_landing__refunds failed" in error
     assert "next:" in error
     assert "control.node_results" in error
-    assert shop.served_day() == "2024-02-27"
+    assert shop.served_day() == "2024-02-26"
     assert shop.rows("select state from control.builds order by build_id desc limit 1") == [("failed",)]
     failed = shop.rows("select node_name, status from control.node_results where status = 'error'")
     assert failed == [("stg_landing__refunds", "error")]
+
+
+def test_no_run_has_waited_for_tasks_that_a_failure_had_ended(shop: Shop) -> None:
+    told = (shop.warehouse.home.logs_dir / "foreground.log").read_text(encoding="utf-8")
+    assert "Marking run" in told, "Airflow's words go to this file"
+    # What `dag.test()` says before it waits a second, once for every task that comes after one that failed.
+    assert "No tasks to run" not in told
+
+
+def test_tasks_talk_to_airflow_in_one_version() -> None:
+    # Airflow reads where its home is when it is imported.
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+    interface = in_process_api_server().app
+    answering = [version for version, router in interface.router.versioned_routers.items() if router.routes]
+    assert answering == [max(interface.router.versioned_routers)]
 
 
 def test_run_while_another_one_is_at_work_names_it(
@@ -217,7 +230,7 @@ def test_run_while_another_one_is_at_work_names_it(
             "update control.night_lock set holder = %s, expires_at = clock_timestamp() + interval '1 hour'", (holder,)
         )
     try:
-        assert recall("nightly", "--as-of", "2024-02-28", "--no-export") == 1
+        assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 1
         assert "nightly elsewhere" in capsys.readouterr().err
     finally:
         with shop.warehouse.connect() as connection:
@@ -226,7 +239,7 @@ def test_run_while_another_one_is_at_work_names_it(
 
 def test_run_that_is_asked_to_end_exits_with_130_and_frees_the_lock(shop: Shop) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "recall.cli.app", "nightly", "--as-of", "2024-02-28", "--no-export"],
+        [sys.executable, "-m", "recall.cli.app", "nightly", "--as-of", "2024-02-27", "--no-export"],
         env={**os.environ, **shop.environment, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -242,12 +255,15 @@ def test_run_that_is_asked_to_end_exits_with_130_and_frees_the_lock(shop: Shop) 
     assert process.returncode == 130, error
     assert "interrupted: nothing half-done is served" in error
     assert shop.rows("select expires_at <= clock_timestamp() from control.night_lock") == [(True,)]
+    assert shop.served_day() == "2024-02-26"
+
+
+def test_night_after_an_interrupted_one_is_built_whole_and_is_a_delta(shop: Shop, recall: Recall) -> None:
+    assert recall("nightly", "--as-of", "2024-02-27", "--no-export") == 0
     assert shop.served_day() == "2024-02-27"
-
-
-def test_night_after_an_interrupted_one_is_built_whole(shop: Shop, recall: Recall) -> None:
-    assert recall("nightly", "--as-of", "2024-02-28", "--no-export") == 0
-    assert shop.served_day() == "2024-02-28"
+    # It has nobody to look at: no new row, and nobody's timer is due on the 27th.
+    assert shop.episodes() == EPISODES_OF_THE_26TH
+    assert shop.rows(LAST_BUILD_IS_A_REBUILD) == [(False,)]
 
 
 def test_run_without_a_task_is_a_failure(shop: Shop, recall: Recall, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,7 +314,7 @@ def test_what_runs_beside_the_chain_does_not_hold_it_up_and_is_told_at_the_end(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(foreground, "_prepare_dags", lambda home: {dag_id: Fake(dag_id) for dag_id in known})
         patch.setattr(foreground, "_run_dag", run_dag)
-        assert recall("nightly", "--as-of", "2024-02-28") == 1
+        assert recall("nightly", "--as-of", "2024-02-27") == 1
     # Nothing stands between them here, so they run in the order in which they were asked for.
     assert ran == known
     assert "the partner does not answer" in capsys.readouterr().err
