@@ -17,3 +17,22 @@
 
 {% macro default__group_by_sorting() -%}
 {%- endmacro %}
+
+
+{#-
+    Keeps a model's statement from joining by loops: for one whose tables have no index, where a loop reads all of one side
+    for each row of the other. PostgreSQL takes it where it expects a single row, as it does of a step that has none
+    tonight. For a pre_hook.
+-#}
+{% macro join_without_loops() -%}
+    {{ adapter.dispatch('join_without_loops', 'recall')() }}
+{%- endmacro %}
+
+
+{% macro postgres__join_without_loops() -%}
+    set local enable_nestloop = off
+{%- endmacro %}
+
+
+{% macro default__join_without_loops() -%}
+{%- endmacro %}

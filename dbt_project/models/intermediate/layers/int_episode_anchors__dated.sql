@@ -1,5 +1,5 @@
 -- One row per episode of a changed user and period in which its last visit and its last order stand still.
-{{ config(post_hook='{{ analyze(this) }}') }}
+{{ config(pre_hook='{{ join_without_loops() }}', post_hook='{{ analyze(this) }}') }}
 
 with
 
