@@ -24,7 +24,7 @@ from psycopg import sql
 
 from recall.domain.errors import RecallError
 from recall.domain.home import PROJECT_ROOT, Home, current_home
-from recall.hooks.lean_dbt import collecting_seldom, make_dbt_lean
+from recall.hooks.lean_dbt import make_dbt_lean
 from recall.hooks.night import are_marts_as_contracted
 from recall.hooks.parsed_project import (
     DATABASE_STAND_IN,
@@ -244,7 +244,7 @@ def load_project(home: Home) -> ParsedProject:
         NotParsed: dbt cannot parse the project; the cause says why.
     """
     make_dbt_lean()
-    with _one_invocation_at_a_time, collecting_seldom():
+    with _one_invocation_at_a_time:
         return _load_project(home, [])
 
 
@@ -300,7 +300,7 @@ def _invoke(
         if event.info.level in ("info", "warn", "error"):
             log.info("%s %s", event.info.level, scrub(event.info.msg))
 
-    with _one_invocation_at_a_time, collecting_seldom():
+    with _one_invocation_at_a_time:
         try:
             project = _load_project(home, [on_event])
         except NotParsed as error:

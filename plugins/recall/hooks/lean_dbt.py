@@ -8,9 +8,9 @@ nothing but time is lost.
 from __future__ import annotations
 
 import gc
+import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType
@@ -22,21 +22,9 @@ def make_dbt_lean() -> None:
     # Each thread has a manager of its own; the classes are the process's.
     _hear_no_debug_events()
     _change_classes()
-
-
-@contextmanager
-def collecting_seldom() -> Iterator[None]:
-    """Lets Python look for unreachable objects every hundred thousand new ones while the block runs.
-
-    A context of a node is a thousand objects, and a manifest a million that stay: by its own habit Python looks once
-    per context, and at all of them every other second.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    # A context of a node is a thousand objects, and a manifest a million that stay: by its own habit Python looks for
+    # unreachable ones once per context, and at all of them every other second.
+    gc.set_threshold(100_000)
 
 
 @cache
@@ -46,7 +34,10 @@ def _change_classes() -> None:
     _keep_connections()
     _keep_graphs()
     _keep_templates()
-    _keep_macro_lists()
+    _make_contexts_when_asked()
+    _put_ephemeral_models_before()
+    _look_relations_up()
+    _keep_the_empty_table()
     _write_what_is_read()
     _look_around_once()
 
@@ -195,24 +186,34 @@ def _keep_templates() -> None:
         keep(environments)
 
 
-def _keep_macro_lists() -> None:
-    """Lets the contexts of nodes share the lists of the thousand macros that each of them may call.
+def _make_contexts_when_asked() -> None:
+    """Lets a context of a node make what it offers when somebody asks for it.
 
-    dbt sorts all macros into packages for each context, of which it makes two for every model: a quarter of its time.
-    What belongs where depends on the manifest and the package of the node; only what binds a macro to a context is
-    the context's own.
+    dbt makes two contexts for every model and gives each a thousand macros, sorted anew, and a hundred values. A model
+    asks for a few dozen. What belongs where depends on the manifest and the package of the node; only what binds a
+    macro to a context is the context's own.
     """
     from dbt.clients.jinja import MacroGenerator
     from dbt.context import macros, manifest, providers
+    from dbt.context.base import BaseContext
+    from dbt.context.manifest import ManifestContext
 
     class KeptNamespace(macros.MacroNamespace):
-        """Finds a macro by one look instead of a search through all packages."""
+        """Finds a macro by one look instead of a search through all packages, and binds it then."""
 
-        def __init__(self, **parts: Any) -> None:
-            super().__init__(**parts)
-            self._found: dict[str, Any] = {}
-            for part in reversed(list(self._search_order())):
-                self._found.update(part)
+        def __init__(self, kept: macros.MacroNamespace, offered: Mapping[str, Any], bind: Callable[[Any], Any]) -> None:
+            def bound(found: Mapping[str, Any]) -> Any:
+                return MadeWhenAsked(found, bind)
+
+            super().__init__(
+                global_namespace=bound(kept.global_namespace),
+                local_namespace=bound(kept.local_namespace),
+                global_project_namespace=bound(kept.global_project_namespace),
+                packages=bound(kept.packages),
+            )
+            self.offered = offered
+            self.bind = bind
+            self._found = bound(offered)
 
         def __iter__(self) -> Iterator[str]:
             return iter(self._found)
@@ -223,7 +224,7 @@ def _keep_macro_lists() -> None:
         def __getitem__(self, key: str) -> Any:
             return self._found[key]
 
-    kept: dict[tuple[Any, ...], tuple[Any, macros.MacroNamespace]] = {}
+    kept: dict[tuple[Any, ...], tuple[Any, macros.MacroNamespace, dict[str, Any]]] = {}
 
     class KeptMacroLists(macros.MacroNamespaceBuilder):
         """Sorts the macros of a manifest once for each package that looks at them."""
@@ -234,34 +235,173 @@ def _keep_macro_lists() -> None:
             """Gives a context its own macros, sorted as those of the first context were."""
             key = (id(macros_by_package), self.root_package, self.search_package, *self.internal_package_names_order)
             if key not in kept:
-                kept[key] = (macros_by_package, super().build_namespace(macros_by_package, ctx))
-            sorted_once = kept[key][1]
-
+                sorted_now = super().build_namespace(macros_by_package, ctx)
+                offered: dict[str, Any] = {}
+                for part in reversed(list(sorted_now._search_order())):
+                    offered.update(part)
+                kept[key] = (macros_by_package, sorted_now, offered)
+            _, sorted_once, offered = kept[key]
             bound: dict[int, MacroGenerator] = {}
 
-            def bind(found: Mapping[str, MacroGenerator]) -> dict[str, MacroGenerator]:
-                mine = {}
-                for name, first in found.items():
-                    generator = bound.get(id(first))
-                    if generator is None:
-                        bound[id(first)] = generator = MacroGenerator.__new__(MacroGenerator)
-                        generator.context = ctx
-                        generator.macro = first.macro
-                        generator.node = self.node
-                        generator.stack = self.thread_ctx
-                    mine[name] = generator
-                return mine
+            def bind(found: Any) -> Any:
+                if not isinstance(found, MacroGenerator):
+                    return MadeWhenAsked(found, bind)
+                if id(found) not in bound:
+                    bound[id(found)] = MacroGenerator(found.macro, ctx, self.node, self.thread_ctx)
+                return bound[id(found)]
 
-            return KeptNamespace(
-                global_namespace=bind(sorted_once.global_namespace),
-                local_namespace=bind(sorted_once.local_namespace),
-                global_project_namespace=bind(sorted_once.global_project_namespace),
-                packages={name: bind(found) for name, found in sorted_once.packages.items()},
-            )
+            return KeptNamespace(sorted_once, offered, bind)
 
     # The modules that make contexts have imported the class for themselves.
     for module in (manifest, providers):
         vars(module)["MacroNamespaceBuilder"] = KeptMacroLists
+
+    begin = BaseContext.__init__
+    macros_to_dict: Callable[[ManifestContext], dict[str, Any]] = ManifestContext.to_dict
+
+    def begin_empty(context: BaseContext, *args: Any, **kwargs: Any) -> None:
+        begin(context, *args, **kwargs)
+        context._ctx = MadeWhenAsked({}, None)
+
+    def offer(context: ManifestContext) -> dict[str, Any]:
+        if not isinstance(context.namespace, KeptNamespace):
+            return macros_to_dict(context)
+        bind, own = context.namespace.bind, context._ctx
+
+        def member(found: Any) -> Any:
+            return found.__get__(context) if hasattr(found, "__get__") else found
+
+        def make(found: Any) -> Any:
+            return bind(found) if isinstance(found, MacroGenerator | dict) else member(found[0])
+
+        assert isinstance(own, MadeWhenAsked)
+        own.offer(_members_and_macros(context, context.namespace.offered), make)
+        # Macros look into these, and dbt loads them in passing when it makes `var`.
+        config: Any = context.config
+        config.load_dependencies()
+        own["context"] = own
+        own["builtins"] = MadeWhenAsked(context._context_members_, member)
+        return own
+
+    offered_by_class: dict[tuple[type, int], tuple[Mapping[str, Any], dict[str, Any]]] = {}
+
+    def _members_and_macros(context: ManifestContext, offered: Mapping[str, Any]) -> dict[str, Any]:
+        """A class's members, each in a tuple that tells it from a macro; of one name the macro counts."""
+        key = (type(context), id(offered))
+        if key not in offered_by_class:
+            members = {name: (member,) for name, member in context._context_members_.items()}
+            offered_by_class[key] = (offered, {**members, **offered})
+        return offered_by_class[key][1]
+
+    setattr(BaseContext, "__init__", begin_empty)  # noqa: B010
+    setattr(ManifestContext, "to_dict", offer)  # noqa: B010
+
+    make_macro = MacroGenerator.get_macro
+
+    def get_macro(generator: MacroGenerator) -> Callable[..., Any]:
+        # What it is depends on the context alone, to which it is bound for good.
+        if "_macro_made" not in vars(generator):
+            vars(generator)["_macro_made"] = make_macro(generator)
+        made: Callable[..., Any] = vars(generator)["_macro_made"]
+        return made
+
+    setattr(MacroGenerator, "get_macro", get_macro)  # noqa: B010
+
+
+class MadeWhenAsked(dict[str, Any]):
+    """A dictionary that makes a value when somebody asks for it.
+
+    Args:
+        offered: By key whatever the value is made of.
+        make: Makes it; what it returns is kept.
+    """
+
+    def __init__(self, offered: Mapping[str, Any], make: Callable[[Any], Any] | None) -> None:
+        super().__init__()
+        self.offer(offered, make)
+
+    def offer(self, offered: Mapping[str, Any], make: Callable[[Any], Any] | None) -> None:
+        """Offers other things from now on, beside what it holds."""
+        self._offered = offered
+        self._make = make
+
+    def __missing__(self, key: str) -> Any:
+        found = self._offered[key]
+        assert self._make is not None
+        self[key] = made = self._make(found)
+        return made
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or key in self._offered
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._offered
+        yield from (key for key in super().__iter__() if key not in self._offered)
+
+    def __len__(self) -> int:
+        return len(self._offered) + sum(1 for key in super().__iter__() if key not in self._offered)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, made if need be."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def keys(self) -> Any:
+        """All keys, of what is made and of what can be."""
+        return KeysView(self)
+
+    def values(self) -> Any:
+        """All values, which makes them."""
+        return ValuesView(self)
+
+    def items(self) -> Any:
+        """All keys and values, which makes them."""
+        return ItemsView(self)
+
+
+def _put_ephemeral_models_before() -> None:
+    """Spares dbt the analysis of a whole statement where it is plain where an ephemeral model belongs: after `with`."""
+    from dbt import compilation
+
+    put_before = compilation.inject_ctes_into_sql
+    begins_with = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*with\b(?:\s+recursive\b)?\s*", re.IGNORECASE | re.DOTALL)
+
+    def put_after_with(sql: str, ctes: list[Any]) -> str:
+        found = begins_with.match(sql)
+        if not ctes or found is None:
+            return put_before(sql, ctes)
+        return f"{sql[: found.end()]}{', '.join(cte.sql for cte in ctes)}, {sql[found.end() :]}"
+
+    vars(compilation)["inject_ctes_into_sql"] = put_after_with
+
+
+def _look_relations_up() -> None:
+    """Lets a relation be looked up by its name; dbt goes through all that it knows, each time."""
+    from dbt.adapters.postgres.impl import PostgresAdapter
+    from dbt.adapters.reference_keys import _ReferenceKey
+
+    go_through = PostgresAdapter.get_relation
+
+    def get_relation(adapter: PostgresAdapter, database: str, schema: str, identifier: str) -> Any:
+        if (database, schema) not in adapter.cache:
+            return go_through(adapter, database, schema, identifier)
+        key = _ReferenceKey(database.lower(), schema.lower(), identifier.lower())
+        found = adapter.cache.relations.get(key)
+        # What differs in its letters alone is refused, as before.
+        return next(iter(adapter._make_match([found.inner], database, schema, identifier)), None) if found else None
+
+    # Macros may call what carries this mark.
+    vars(get_relation).update(vars(go_through))
+    setattr(PostgresAdapter, "get_relation", get_relation)  # noqa: B010
+
+
+def _keep_the_empty_table() -> None:
+    """Lets all statements without rows share one table without rows, whose making costs more than a small statement."""
+    from dbt_common.clients import agate_helper
+
+    vars(agate_helper)["empty_table"] = cache(agate_helper.empty_table)
 
 
 def _write_what_is_read() -> None:

@@ -1,13 +1,18 @@
-"""What dbt is spared: connections, graphs, templates and lists of macros that it had before, and unheard events."""
+"""What dbt is spared: connections, graphs, contexts and searches; what it gets is what it would have made."""
 
 from __future__ import annotations
 
+import importlib.util
 from datetime import date
 from types import CodeType
 from typing import Any
 
 import pytest
+from dbt import compilation
+from dbt.adapters.base import BaseAdapter
 from dbt.adapters.events.types import SQLQuery
+from dbt.adapters.exceptions import ApproximateMatchError
+from dbt.adapters.factory import get_adapter_by_type
 from dbt.compilation import Linker
 from dbt.context import macros, providers
 from dbt.context import manifest as contexts
@@ -84,6 +89,87 @@ def _called(found: Any) -> Any:
     if isinstance(found, dict):
         return {name: _called(each) for name, each in found.items()}
     return vars(found)
+
+
+def test_context_offers_what_dbt_itself_would_give_it(
+    warehouse: Warehouse, workspace_factory: WorkspaceFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_factory(definition_files())
+    load_definitions(workspace)
+    prepare_night(workspace, date(2025, 1, 1), full_refresh=True)
+    make_dbt_lean()
+    offer = contexts.ManifestContext.to_dict
+    compared: list[str] = []
+
+    def compare(context: contexts.ManifestContext) -> dict[str, Any]:
+        lean: dict[str, Any] = offer(context)
+        if isinstance(context, providers.ModelContext):
+            own = {**context.generate_builtins(), **context.namespace, "context": None, "builtins": None}
+            assert set(lean) == set(own)
+            assert len(lean) == len(own) > 500
+            assert all(name in lean for name in own)
+            assert [name for name in own if type(lean[name]) is not type(own[name])] == ["context", "builtins"]
+            plain = [name for name, value in own.items() if isinstance(value, str | int | float | list | tuple)]
+            assert {name: lean[name] for name in plain} == {name: own[name] for name in plain}
+            assert str(lean["this"]) == str(own["this"])
+            assert set(lean["builtins"]) == set(context.generate_builtins())
+            assert lean.get("is_incremental").context is lean
+            assert lean.get("nothing such", "else") == "else"
+            with pytest.raises(KeyError):
+                lean["nothing such"]
+            compared.append(context.model.name)
+        return lean
+
+    monkeypatch.setattr(contexts.ManifestContext, "to_dict", compare)
+    assert len(build_layer("staging")) > 10
+    # Each is rendered and run.
+    assert len(compared) == 2 * len(set(compared)) > 20
+
+
+WITHOUT_WITH = "-- with a word\nselect 1 as one"
+BEGINNINGS = (
+    "with one as (select 1) select * from one",
+    "\n-- With a word.\n/* with */\nWITH one as (select 1)\nselect (select 'with') from one",
+    "with recursive one as (select 1) select * from one",
+    "/* one\nof two lines */ with\n\none as (select 1) select * from one",
+    WITHOUT_WITH,
+    "select * from (with one as (select 1) select * from one) as ones",
+    "select withdrawn from accounts",
+    "",
+)
+
+
+@pytest.mark.parametrize("statement", BEGINNINGS)
+def test_ephemeral_model_stands_where_dbt_itself_would_put_it(statement: str) -> None:
+    make_dbt_lean()
+    spec = importlib.util.find_spec("dbt.compilation")
+    assert spec is not None
+    assert spec.loader is not None
+    own = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(own)
+    models = [compilation.InjectedCTE(name, f" {name} as (\nselect 1\n)") for name in ("__dbt__cte__a", "b")]
+    assert own.inject_ctes_into_sql is not compilation.inject_ctes_into_sql
+    for found in ([], models[:1], models):
+        if statement or not found:
+            assert compilation.inject_ctes_into_sql(statement, found) == own.inject_ctes_into_sql(statement, found)
+
+
+def test_relation_that_is_looked_up_is_the_one_that_a_search_finds(
+    warehouse: Warehouse, workspace_factory: WorkspaceFactory
+) -> None:
+    workspace = workspace_factory(definition_files())
+    load_definitions(workspace)
+    prepare_night(workspace, date(2025, 1, 1), full_refresh=True)
+    build_layer("staging")
+    adapter = get_adapter_by_type("postgres")
+    assert type(adapter).get_relation is not BaseAdapter.get_relation
+    database = adapter.config.credentials.database
+    for name in ("stg_landing__orders", "nothing_such"):
+        found = adapter.get_relation(database, "staging", name)
+        assert found == BaseAdapter.get_relation(adapter, database, "staging", name)
+        assert (found is not None) == (name == "stg_landing__orders")
+    with pytest.raises(ApproximateMatchError):
+        adapter.get_relation(database, "staging", "STG_landing__orders")
 
 
 def test_event_for_debugging_becomes_a_message_when_somebody_looks() -> None:
