@@ -132,15 +132,157 @@ having sum(user_change) <> 0
 
 
 {#-
-    The running sum of moves: per line, every day from its first move to D, dimension and code, the number of open
-    spans in it, zeros included. Renders a select of as_of_date, line_id, dimension_code, the code and user_count.
+    The days whose running counts may differ from those that are published: where tonight's moves and yesterday's do not
+    come to the same, where a line begins on another day, and the days since yesterday; in a rebuild every day from a
+    line's first move to D. Renders the ranges of one row each, of line_id, from_date and until_date, the day before which
+    it ends.
+
+    Args:
+        moves: The published model that holds the moves.
+        code: Name of the column of the code.
+-#}
+{% macro moved_ranges(moves, code) %}
+with
+
+moves as (
+
+    select
+        line_id,
+        move_date,
+        dimension_code,
+        {{ code }},
+        user_change,
+        1 as weight
+    from {{ ref(delta_name(moves)) }}
+    where move_date <= {{ as_of_date() }}
+
+    union all
+
+    select
+        line_id,
+        move_date,
+        dimension_code,
+        {{ code }},
+        user_change,
+        -1 as weight
+    from {{ yesterday(moves) }} as earlier_moves
+    where move_date <= {{ as_of_date() }}
+
+),
+
+changes as (
+
+    select
+        line_id,
+        move_date,
+        dimension_code,
+        {{ code }},
+        sum(user_change * weight) as user_change
+    from moves
+    group by
+        line_id,
+        move_date,
+        dimension_code,
+        {{ code }}
+    having sum(user_change * weight) <> 0
+
+),
+
+-- From a change on a count differs, until others make up for it.
+differences as (
+
+    select
+        line_id,
+        move_date as from_date,
+        lead(move_date) over (
+            partition by line_id, dimension_code, {{ code }}
+            order by move_date
+        ) as next_date,
+        sum(user_change) over (
+            partition by line_id, dimension_code, {{ code }}
+            order by move_date
+        ) as difference
+    from changes
+
+),
+
+lines as (
+
+    select
+        line_id,
+        min(case when weight = 1 then move_date end) as first_date,
+        min(case when weight = -1 then move_date end) as earlier_first_date
+    from moves
+    group by line_id
+
+)
+
+select
+    line_id,
+    least(first_date, earlier_first_date) as from_date,
+    case
+        when first_date is null or earlier_first_date is null then {{ add_days(as_of_date(), 1) }}
+        else greatest(first_date, earlier_first_date)
+    end as until_date
+from lines
+where first_date is distinct from earlier_first_date
+{%- if not is_full_rebuild() %}
+
+union all
+
+select
+    line_id,
+    from_date,
+    coalesce(next_date, {{ add_days(as_of_date(), 1) }}) as until_date
+from differences
+where difference <> 0
+
+union all
+
+select
+    line_id,
+    {{ add_days(previous_as_of_date(), 1) }} as from_date,
+    {{ add_days(as_of_date(), 1) }} as until_date
+from lines
+{%- endif %}
+{% endmacro %}
+
+
+{#-
+    Every day of ranges, once per line. Renders a select of line_id and as_of_date.
+
+    Args:
+        ranges: Where the ranges are: a relation of line_id, from_date and until_date.
+-#}
+{% macro days_of_ranges(ranges) -%}
+    select
+        ranges.line_id,
+        days.calendar_date as as_of_date
+    from (
+        select distinct
+            line_id,
+            from_date,
+            until_date
+        from {{ ranges }}
+    ) as ranges
+    cross join lateral {{ date_spine('ranges.from_date', add_days('ranges.until_date', -1)) }} as days
+    group by
+        ranges.line_id,
+        days.calendar_date
+{%- endmacro %}
+
+
+{#-
+    The running sum of moves: per line, day, dimension and code, the number of open spans in it, zeros included. Renders a
+    select of as_of_date, line_id, dimension_code, the code and user_count.
 
     Args:
         moves: Where the moves are, by `ref`.
+        days: The days that are counted, by `ref`; those before a line's first move have no row.
         codes: A select of dimension_code and the code, one row for each that is counted.
         code: Name of the column of the code.
 -#}
-{% macro running_counts(moves, codes, code) %}
+{% macro running_counts(moves, days, codes, code) %}
 with
 
 moves as (
@@ -152,7 +294,15 @@ moves as (
         {{ code }},
         user_change
     from {{ moves }}
-    where move_date <= {{ as_of_date() }}
+
+),
+
+wanted_days as (
+
+    select
+        line_id,
+        as_of_date
+    from {{ days }}
 
 ),
 
@@ -162,7 +312,7 @@ codes as (
 
 ),
 
-lines as (
+first_moves as (
 
     select
         line_id,
@@ -172,31 +322,81 @@ lines as (
 
 ),
 
+lines as (
+
+    select
+        wanted_days.line_id,
+        greatest(min(wanted_days.as_of_date), min(first_moves.first_date)) as first_date,
+        max(wanted_days.as_of_date) as last_date
+    from wanted_days
+    inner join first_moves
+        on wanted_days.line_id = first_moves.line_id
+    group by wanted_days.line_id
+
+),
+
+-- What moved before the first of these days is there on that day.
+moves_of_days as (
+
+    select
+        moves.line_id,
+        greatest(moves.move_date, lines.first_date) as as_of_date,
+        moves.dimension_code,
+        moves.{{ code }},
+        sum(moves.user_change) as user_change
+    from moves
+    inner join lines
+        on moves.line_id = lines.line_id
+    where moves.move_date <= lines.last_date
+    group by
+        moves.line_id,
+        greatest(moves.move_date, lines.first_date),
+        moves.dimension_code,
+        moves.{{ code }}
+
+),
+
 days as (
 
     select
         lines.line_id,
         days.calendar_date as as_of_date
     from lines
-    cross join lateral {{ date_spine('lines.first_date', as_of_date()) }} as days
+    cross join lateral {{ date_spine('lines.first_date', 'lines.last_date') }} as days
+
+),
+
+counts as (
+
+    select
+        days.as_of_date,
+        days.line_id,
+        codes.dimension_code,
+        codes.{{ code }},
+        sum(coalesce(moves_of_days.user_change, 0)) over (
+            partition by days.line_id, codes.dimension_code, codes.{{ code }}
+            order by days.as_of_date
+        ) as user_count
+    from days
+    cross join codes
+    left join moves_of_days
+        on
+            days.line_id = moves_of_days.line_id
+            and days.as_of_date = moves_of_days.as_of_date
+            and codes.dimension_code = moves_of_days.dimension_code
+            and codes.{{ code }} = moves_of_days.{{ code }}
 
 )
 
 select
-    days.as_of_date,
-    days.line_id,
-    codes.dimension_code,
-    codes.{{ code }},
-    sum(coalesce(moves.user_change, 0)) over (
-        partition by days.line_id, codes.dimension_code, codes.{{ code }}
-        order by days.as_of_date
-    ) as user_count
-from days
-cross join codes
-left join moves
+    counts.as_of_date,
+    counts.line_id,
+    counts.dimension_code,
+    counts.{{ code }},
+    counts.user_count
+from counts
+inner join wanted_days
     on
-        days.line_id = moves.line_id
-        and days.as_of_date = moves.move_date
-        and codes.dimension_code = moves.dimension_code
-        and codes.{{ code }} = moves.{{ code }}
+        counts.line_id = wanted_days.line_id
+        and counts.as_of_date = wanted_days.as_of_date
 {% endmacro %}

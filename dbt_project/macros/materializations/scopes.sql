@@ -72,6 +72,32 @@
 {%- endmacro %}
 
 
+{#- The days of a line whose counts may differ from yesterday's, see moved_ranges. -#}
+{% macro scope_moved_layer_days(users, date_column) -%}
+    {{ is_day_of('int_layer_days__moved') }}
+{%- endmacro %}
+
+
+{% macro scope_moved_profile_days(users, date_column) -%}
+    {{ is_day_of('int_profile_days__moved') }}
+{%- endmacro %}
+
+
+{% macro is_day_of(name) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        exists (
+            select 1
+            from {{ relation_of(node_called(name)) }} as moved
+            where
+                moved.line_id = target_rows.line_id
+                and moved.as_of_date = target_rows.as_of_date
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro scope_all(users, date_column) -%}
     true
 {%- endmacro %}

@@ -15,13 +15,15 @@ open_episodes as (
 counted as (
 
     select
-        line_id,
-        sum(user_count) as open_count
-    from {{ ref('int_layer_distribution__delta') }}
+        days.line_id,
+        sum(days.user_count) as open_count
+    from
+        {{ tonight('fct_layer_distribution', ['line_id', 'as_of_date', 'dimension_code', 'user_count']) }}
+            as days
     where
-        as_of_date = {{ as_of_date() }}
-        and dimension_code = 'layer'
-    group by line_id
+        days.as_of_date = {{ as_of_date() }}
+        and days.dimension_code = 'layer'
+    group by days.line_id
 
 )
 

@@ -39,6 +39,11 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
         r"int_users__(changed|profiled) <- .*": CHANGE_FINDER,
         r"int_key_behaviours__unseen <- .*": CHECK_BEFORE_A_SEND,
     },
+    "rejoining_of_upstream_concepts": {
+        r"int_profile_moves__delta, int_profile_days__moved -> int_profile_counts__summed": (
+            "the publication asks for the days as well: they are what it replaces"
+        ),
+    },
     "root_models": {
         r"fct_(return_curves|churn_limits|untouched_returns|second_lifetimes|action_effects|offer_choices)": FITS,
     },

@@ -1,4 +1,4 @@
--- One row per day from the line's first lapse to D, line, dimension and code: how many open episodes are in it.
+-- One row per day whose counts may differ from yesterday's, line, dimension and code: how many open episodes are in it.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -7,6 +7,7 @@ running_counts as (
 
     {{ running_counts(
         moves=ref('int_layer_moves__delta'),
+        days=ref('int_layer_days__moved'),
         codes=layer_dimension_codes(),
         code='layer_code',
     ) }}

@@ -1,4 +1,4 @@
--- One row per day from the line's first lapse to D, line and persona: how many open episodes had it.
+-- One row per day whose counts may differ from yesterday's, line and persona: how many open episodes had it.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 select

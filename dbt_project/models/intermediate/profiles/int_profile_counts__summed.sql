@@ -1,4 +1,4 @@
--- One row per day from the line's first lapse to D, line, dimension (persona or reason) and code: how many open
+-- One row per day whose counts may differ from yesterday's, line, dimension (persona or reason) and code: how many open
 -- episodes had it, and which share of all open ones.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
@@ -8,6 +8,7 @@ counts as (
 
     {{ running_counts(
         moves=ref('int_profile_moves__delta'),
+        days=ref('int_profile_days__moved'),
         codes=profile_dimension_codes(),
         code='profile_code',
     ) }}

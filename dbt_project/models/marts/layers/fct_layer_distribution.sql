@@ -1,5 +1,5 @@
 -- One row per day from the line's first lapse to D, line, dimension and code: how many open episodes were in it.
-{{ config(scope='all') }}
+{{ config(scope='moved_layer_days') }}
 
 select
     as_of_date,

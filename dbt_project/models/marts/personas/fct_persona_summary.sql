@@ -1,5 +1,5 @@
 -- One row per day from the line's first lapse to D, line and persona: how many open episodes had it.
-{{ config(scope='all') }}
+{{ config(scope='moved_profile_days') }}
 
 select
     as_of_date,
