@@ -104,6 +104,8 @@ def scheduler_environment(home: Home, port: int) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        # A file that has changed is read at once; all the others once in so many seconds, and not twice a minute.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         # airflow_local_settings.py lies there: it loads dbt and more once in the scheduler instead of in each task.
         "PYTHONPATH": os.pathsep.join(
             part for part in (str(PROJECT_ROOT / "config"), os.environ.get("PYTHONPATH", "")) if part

@@ -58,7 +58,8 @@ _SWITCHES = (
     "--no-write-json",
 )  # fmt: skip
 _one_invocation_at_a_time = threading.Lock()
-_parsed_projects: dict[Path, ParsedProject] = {}
+_parsed_projects: dict[tuple[int, Path], ParsedProject] = {}
+"""By the process that looked at the project's files."""
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,25 @@ def run_operation(name: str, args: Mapping[str, Any] | None = None, *, prefix: s
 
 
 def preload() -> None:
-    """Imports dbt and its adapter and what the gates ask, so that forked processes need not do it again."""
-    for module in ("dbt.cli.main", "dbt.adapters.postgres", "great_expectations"):
+    """Does once what every build begins with, so that forked processes need not do it again.
+
+    It imports dbt and its adapter. Where the project was parsed before, it reads that and lists a
+    layer, which makes dbt look at project, profile and graph; no server is asked. A build that comes later in another
+    process makes sure that the files are still those that were parsed.
+    """
+    for module in ("dbt.cli.main", "dbt.adapters.postgres"):
         importlib.import_module(module)
+
+    def parse() -> Manifest:
+        raise NotParsed
+
+    home = current_home()
+    try:
+        project = load_parsed_project(DBT_PROJECT_DIR, home.dbt_target_dir / "parsed", parse)
+    except NotParsed:
+        return
+    _parsed_projects[os.getpid(), DBT_PROJECT_DIR] = project
+    _invoke(["list", "--selector", "staging"], home=home, role="transformer")
 
 
 def scrub(message: str, *, names_are_quoted: bool = True) -> str:
@@ -249,7 +266,10 @@ def load_project(home: Home) -> ParsedProject:
 
 
 def _load_project(home: Home, callbacks: Sequence[Callable[[Any], None]]) -> ParsedProject:
-    """What this process has parsed or read before, or what `load_parsed_project` finds."""
+    """What this process has parsed or read before, or what `load_parsed_project` finds.
+
+    What the process that forked this one has read is as good, if the files are still the same.
+    """
     from dbt.cli.main import dbtRunner
 
     def parse() -> Manifest:
@@ -264,10 +284,12 @@ def _load_project(home: Home, callbacks: Sequence[Callable[[Any], None]]) -> Par
         manifest: Manifest = parsed.result  # type: ignore[assignment]  # parse gives a Manifest
         return manifest
 
-    if DBT_PROJECT_DIR not in _parsed_projects:
+    mine = (os.getpid(), DBT_PROJECT_DIR)
+    if mine not in _parsed_projects:
         folder = home.dbt_target_dir / "parsed"
-        _parsed_projects[DBT_PROJECT_DIR] = load_parsed_project(DBT_PROJECT_DIR, folder, parse)
-    return _parsed_projects[DBT_PROJECT_DIR]
+        known = [project for (_, path), project in _parsed_projects.items() if path == DBT_PROJECT_DIR]
+        _parsed_projects[mine] = load_parsed_project(DBT_PROJECT_DIR, folder, parse, known)
+    return _parsed_projects[mine]
 
 
 def _invoke(

@@ -10,9 +10,12 @@ none is stored, logged or put into an error.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -251,8 +254,27 @@ def _require_night(as_of_date: date, build_id: int | None, home: Home | None) ->
         )
 
 
+def load_engine() -> None:
+    """Imports Great Expectations, which takes seconds.
+
+    A third of them goes into scipy's distributions, for expectations that no suite of ours holds: they are loaded when
+    somebody asks for one.
+    """
+    if "scipy.stats" not in sys.modules:
+        spec = importlib.util.find_spec("scipy.stats")
+        assert spec is not None, "Great Expectations needs it"
+        assert spec.loader is not None
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        later = sys.modules["scipy.stats"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(later)
+        # An import that finds the name here does not look at the module, which would load it.
+        vars(sys.modules["scipy"])["stats"] = later
+    importlib.import_module("great_expectations")
+
+
 def _run_suites(door: Door, folder: Path, home: Home | None) -> list[Check]:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    load_engine()
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 

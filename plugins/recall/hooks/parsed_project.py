@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -34,10 +34,12 @@ class ParsedProject:
     """What dbt makes of a project, for whichever database and schemas.
 
     Args:
+        key: The digest of what decides what dbt makes of it.
         content: The manifest for the stand-ins, as dbt writes it down.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, key: bytes, content: bytes) -> None:
+        self.key = key
         self._content = content
         self._named: dict[tuple[str, str], Manifest] = {}
 
@@ -75,7 +77,9 @@ class ParsedProject:
         return manifest
 
 
-def load_parsed_project(project: Path, folder: Path, parse: Callable[[], Manifest]) -> ParsedProject:
+def load_parsed_project(
+    project: Path, folder: Path, parse: Callable[[], Manifest], known: Iterable[ParsedProject] = ()
+) -> ParsedProject:
     """Reads what was parsed before, by whichever process, or parses the project.
 
     Processes that come while another one parses wait for it.
@@ -84,6 +88,7 @@ def load_parsed_project(project: Path, folder: Path, parse: Callable[[], Manifes
         project: The dbt project.
         folder: Where parsed projects are kept; made if it is not there.
         parse: Parses the project for the stand-ins.
+        known: What was read before, and is given back if it is of the files as they are now.
 
     Returns:
         The project as its files are now.
@@ -95,10 +100,13 @@ def load_parsed_project(project: Path, folder: Path, parse: Callable[[], Manifes
     path = folder / f"{hashlib.sha256(str(project).encode()).hexdigest()[:12]}.msgpack"
     with _locked(folder / "lock"):
         key = _digest(project)
+        for each in known:
+            if each.key == key:
+                return each
         content = _read(path, key)
         if content is None:
             content = _write(path, key, parse())
-    return ParsedProject(content)
+    return ParsedProject(key, content)
 
 
 def _digest(project: Path) -> bytes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from dbt.contracts.graph.manifest import Manifest
 from tests.support.files import write_files
 
 from recall.domain.home import Home
 from recall.hooks.dbt import load_project
-from recall.hooks.parsed_project import load_parsed_project
+from recall.hooks.parsed_project import NotParsed, load_parsed_project
 
 
 def test_project_is_parsed_again_only_where_its_code_is_another_or_the_file_is_damaged(tmp_path: Path) -> None:
@@ -37,6 +38,24 @@ def test_project_is_parsed_again_only_where_its_code_is_another_or_the_file_is_d
     for damaged in (content[:-1], content[:40] + bytes([content[40] ^ 1]) + content[41:], b""):
         file.write_bytes(damaged)
         assert [is_parsed(), is_parsed()] == [True, False]
+
+
+def test_what_was_read_before_is_as_good_as_long_as_the_files_are_the_same(tmp_path: Path) -> None:
+    project, folder = tmp_path / "project", tmp_path / "parsed"
+    write_files(project, {"models/a.sql": "select 1"})
+    inherited = load_parsed_project(project, folder, Manifest)
+    for file in folder.glob("*.msgpack"):
+        file.unlink()
+
+    def refuse() -> Manifest:
+        raise NotParsed
+
+    assert load_parsed_project(project, folder, refuse, [inherited]) is inherited
+    write_files(project, {"models/a.sql": "select 2"})
+    with pytest.raises(NotParsed):
+        load_parsed_project(project, folder, refuse, [inherited])
+    changed = load_parsed_project(project, folder, Manifest, [inherited])
+    assert load_parsed_project(project, folder, refuse, [inherited, changed]) is changed
 
 
 def test_names_of_the_database_and_of_the_schemas_are_those_that_were_asked_for(home: Home) -> None:
