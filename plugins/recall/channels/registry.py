@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 
 from recall.channels.contract import ENTRY_POINT_GROUP, Delivery, Settings
 from recall.domain.campaign import did_you_mean
 from recall.domain.errors import UsageError
+
+
+@cache
+def _ways() -> EntryPoints:
+    """What the installed packages bring: to ask each of them takes as long as a small export."""
+    return entry_points(group=ENTRY_POINT_GROUP)
 
 
 def open_delivery(delivery_code: str, settings: Settings) -> Delivery:
@@ -20,9 +27,9 @@ def open_delivery(delivery_code: str, settings: Settings) -> Delivery:
     Raises:
         UsageError: No installed package, or more than one, brings that way of delivery, or a setting is missing.
     """
-    found = {point.value: point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name == delivery_code}
+    found = {point.value: point for point in _ways() if point.name == delivery_code}
     if len(found) != 1:
-        known = sorted({point.name for point in entry_points(group=ENTRY_POINT_GROUP)})
+        known = sorted({point.name for point in _ways()})
         why = f"{' and '.join(sorted(found))} both bring it" if found else did_you_mean(delivery_code, known)
         raise UsageError(
             f"definitions/channels.csv: {settings.channel} is delivered by {delivery_code}, but {why}",

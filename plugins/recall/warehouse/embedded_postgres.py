@@ -125,9 +125,6 @@ def _settings(port: int) -> str:
         "timezone": "'UTC'",
         "log_timezone": "'UTC'",
         "password_encryption": "'scram-sha-256'",
-        # Repeated hashing protects passwords that can be guessed. These are 24 random bytes, and dbt connects for every
-        # model: 4,096 rounds are half of the time that a connection takes.
-        "scram_iterations": 1,
     }
     return "".join(f"{name} = {value}\n" for name, value in values.items())
 
@@ -160,6 +157,9 @@ def _initialise(home: Home, binaries: Path, account: _Account | None, log: Path)
                 "--encoding=UTF8",
                 "--data-checksums",
                 "--no-instructions",
+                # Repeated hashing protects passwords that can be guessed. These are 24 random bytes, the owner's is stored
+                # here and now, and many connect: 4,096 rounds are half of the time that a connection takes.
+                "--set=scram_iterations=1",
             ],
             account,
             log,
