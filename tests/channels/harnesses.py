@@ -15,9 +15,8 @@ from urllib.parse import parse_qs, parse_qsl, urlencode
 from xml.etree import ElementTree
 
 import httpx
-import paramiko
 from standardwebhooks.webhooks import Webhook
-from tests.support.sftp_peer import SftpPeer
+from tests.support.sftp_peer import SftpPeer, rsa_key
 from tests.support.smpp_peer import SYSTEM_ERROR, THROTTLED, SmppPeer
 from tests.support.smtp_peer import SmtpPeer
 
@@ -783,7 +782,7 @@ class SftpHarness(ChannelHarness):
             case "connection_cut":
                 self.sftp.cuts_while_writing = True
             case "wrong_host_key":
-                self.environment[host_key] = f"ssh-rsa {paramiko.RSAKey.generate(2048).get_base64()}"
+                self.environment[host_key] = f"ssh-rsa {rsa_key('a stranger').get_base64()}"
             case _:
                 raise AssertionError(fault)
 

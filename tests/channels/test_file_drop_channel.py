@@ -16,7 +16,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from tests.support.sftp_peer import SftpPeer
+from tests.support.sftp_peer import SftpPeer, rsa_key
 
 from recall.channels.contract import Batch, ChannelUnavailable, FileDelivery, Message, Settings
 from recall.channels.file_drop_channel import FileDropDelivery, FolderPlace, formula_safe, open_file_drop
@@ -179,7 +179,7 @@ def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
     if SSHD is None:
         pytest.skip("OpenSSH's sshd is not installed here (apt-get install openssh-server)")
     for name in ("host", "user"):
-        paramiko.RSAKey.generate(2048).write_private_key_file(str(tmp_path / name))
+        rsa_key(name).write_private_key_file(str(tmp_path / name))
     public = {name: paramiko.RSAKey(filename=str(tmp_path / name)) for name in ("host", "user")}
     (tmp_path / "authorized").write_text(f"ssh-rsa {public['user'].get_base64()}\n")
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -214,7 +214,7 @@ def test_file_over_sftp_arrives_and_is_replaced_when_delivered_again(ssh_server:
 
 
 def test_sftp_server_with_another_host_key_gets_nothing(ssh_server: SshServer, tmp_path: Path) -> None:
-    stranger = f"ssh-rsa {paramiko.RSAKey.generate(2048).get_base64()}"
+    stranger = f"ssh-rsa {rsa_key('a stranger').get_base64()}"
     environment = ssh_server.environment(RECALL_FILE_DROP_HOST_KEY=stranger)
 
     with (
@@ -273,7 +273,7 @@ def test_sftp_server_that_is_a_stranger_or_refuses_us_gets_nothing(
 ) -> None:
     environment = sftp_peer.environment()
     if reason == "wrong_host_key":
-        environment["RECALL_FILE_DROP_HOST_KEY"] = f"ssh-rsa {paramiko.RSAKey.generate(2048).get_base64()}"
+        environment["RECALL_FILE_DROP_HOST_KEY"] = f"ssh-rsa {rsa_key('a stranger').get_base64()}"
     else:
         environment["RECALL_FILE_DROP_URL"] = environment["RECALL_FILE_DROP_URL"].replace("let", "do%20not%20let")
 
@@ -289,7 +289,7 @@ def test_sftp_server_that_is_a_stranger_or_refuses_us_gets_nothing(
 def test_sftp_server_that_is_not_there_stops_the_channel(tmp_path: Path) -> None:
     environment = {
         "RECALL_FILE_DROP_URL": "sftp://me@127.0.0.1:1/drop",
-        "RECALL_FILE_DROP_HOST_KEY": f"ssh-rsa {paramiko.RSAKey.generate(2048).get_base64()}",
+        "RECALL_FILE_DROP_HOST_KEY": f"ssh-rsa {rsa_key('a stranger').get_base64()}",
     }
 
     with (

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import paramiko
+
+
+@cache
+def rsa_key(whose: str) -> paramiko.RSAKey:
+    """Returns the key of a server or user, one for the whole run: to draw one takes a quarter of a second."""
+    return paramiko.RSAKey.generate(2048)
 
 
 class _Door(paramiko.ServerInterface):
@@ -104,7 +111,7 @@ class SftpPeer:
         self.cuts_before_rename = False
         self.cuts_after_rename = False
         self.cuts_while_writing = False
-        self.key = paramiko.RSAKey.generate(2048)
+        self.key = rsa_key("the peer's")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._transports: list[paramiko.Transport] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)

@@ -14,11 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import httpx
-
 from recall.channels.base import MessageDeliveryBase, required
 from recall.channels.contract import Answer, ChannelUnavailable, Message, Receipt, ReceiptRefused, Settings, Traits
-from recall.channels.http_peer import TIMEOUT_SECONDS, post
+from recall.channels.http_peer import TIMEOUT_SECONDS, open_client, post
 from recall.channels.quiet_logs import quiet_logs
 from recall.channels.standard_webhooks import WebhookSecret, read_receipt_rows
 from recall.domain.contact import CONTACT_CODES
@@ -73,7 +71,7 @@ class CouponApiDelivery(MessageDeliveryBase):
         self._host = urlsplit(self._url).hostname or ""
         if not self._url.startswith(("https://", "http://")) or not self._host:
             raise UsageError(f"{URL_VARIABLE}: expected https://shop.example/api/coupons")
-        self._http = httpx.Client(timeout=timeout_seconds)
+        self._http = open_client(timeout_seconds)
 
     def __exit__(self, *_: object) -> None:
         """Lets go of the connections."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -33,6 +35,21 @@ _NEVER_SENT = (
     "EndpointConnectionError",
     "SSLCertVerificationError",
 )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom clients trust: to read all authorities takes longer than a call."""
+    return httpx.create_ssl_context()
+
+
+def open_client(timeout_seconds: float) -> httpx.Client:
+    """Returns a client of an interface; the caller closes it.
+
+    Args:
+        timeout_seconds: How long connecting and each answer may take.
+    """
+    return httpx.Client(timeout=timeout_seconds, verify=_trusted())
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import httpx
-
 from recall.channels.base import MessageDeliveryBase, required
 from recall.channels.contract import ACCEPTED, Answer, ChannelUnavailable, Message, Receipt, Settings, Traits
-from recall.channels.http_peer import TIMEOUT_SECONDS, post
+from recall.channels.http_peer import TIMEOUT_SECONDS, open_client, post
 from recall.channels.quiet_logs import quiet_logs
 from recall.channels.standard_webhooks import WebhookSecret, read_receipt_rows
 from recall.domain.contact import CONTACT_CODES
@@ -72,7 +70,7 @@ class WebhookDelivery(MessageDeliveryBase):
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._secret = WebhookSecret(required(settings, SECRET_VARIABLE, "whsec_..."), SECRET_VARIABLE)
         self._now = now
-        self._http = httpx.Client(timeout=timeout_seconds)
+        self._http = open_client(timeout_seconds)
 
     def __exit__(self, *_: object) -> None:
         """Lets go of the connections."""

@@ -18,11 +18,9 @@ import json
 from datetime import timedelta
 from typing import Any, Self
 
-import httpx
-
 from recall.channels.base import MessageDeliveryBase, required
 from recall.channels.contract import Answer, ChannelUnavailable, Message, Settings, Traits
-from recall.channels.http_peer import TIMEOUT_SECONDS, Reply, post
+from recall.channels.http_peer import TIMEOUT_SECONDS, Reply, open_client, post
 from recall.channels.quiet_logs import quiet_logs
 from recall.domain.errors import UsageError
 
@@ -92,7 +90,7 @@ class WechatDelivery(MessageDeliveryBase):
         self._app_id = required(settings, APP_VARIABLE, "the account's app id")
         self._secret = required(settings, SECRET_VARIABLE, "the account's app secret")
         self._endpoint = settings.environment.get(ENDPOINT_VARIABLE, "").strip() or "https://api.weixin.qq.com"
-        self._http = httpx.Client(timeout=timeout_seconds)
+        self._http = open_client(timeout_seconds)
         self._token = ""
 
     def __enter__(self) -> Self:

@@ -157,8 +157,8 @@ def _initialise(home: Home, binaries: Path, account: _Account | None, log: Path)
                 "--encoding=UTF8",
                 "--data-checksums",
                 "--no-instructions",
-                # Repeated hashing protects passwords that can be guessed. These are 24 random bytes, the owner's is stored
-                # here and now, and many connect: 4,096 rounds are half of the time that a connection takes.
+                # Repeated hashing protects passwords that can be guessed. These are 24 random bytes, the owner's is
+                # stored here and now, and many connect: 4,096 rounds are half of the time that a connection takes.
                 "--set=scram_iterations=1",
             ],
             account,
