@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,12 +12,14 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.support.files import write_files
+from tests.support.kept_connection import KeptConnections
+from tests.support.sending import make_sending_world
 from tests.support.server_folder import server_folder
 
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
 from recall.warehouse import embedded_postgres
-from recall.warehouse.connection import Role, connect, dsn
+from recall.warehouse.connection import Role, dsn
 from recall.warehouse.schema import upgrade
 from recall.warehouse.secrets import read_secrets, write_secrets
 
@@ -128,21 +131,31 @@ class Warehouse:
     """An empty, migrated warehouse that belongs to one test."""
 
     home: Home
+    kept: KeptConnections = field(default_factory=KeptConnections, repr=False)
 
     def connect(self, role: Role = "owner", *, autocommit: bool = False) -> psycopg.Connection:
-        """Opens a connection as one role."""
-        return connect(role, autocommit=autocommit, home=self.home)
+        """Opens a connection as one role; what ends its block goes on with the next one."""
+        return self.kept.connect(self.dsn(role), autocommit=autocommit)
 
     def dsn(self, role: Role = "owner") -> str:
         """Returns the connection string of one role."""
         return dsn(role, self.home)
 
 
-def _clone(cluster: Home, parsed_projects: Path, root: Path, name: str) -> Iterator[Warehouse]:
-    content = read_secrets(cluster)
+@contextmanager
+def cloned(source: Home, parsed_projects: Path, root: Path, name: str) -> Iterator[Warehouse]:
+    """Gives a warehouse with what another one has: its rows, and the keys of its home.
+
+    Args:
+        source: Home of the other one, to whose database nobody may be connected.
+        parsed_projects: The fixture of that name.
+        root: Where its home folder is made.
+        name: Its database, which is dropped in the end.
+    """
+    content = read_secrets(source)
     template = content["postgres"]["database"]
     # Asked for now: a test may say that the warehouse is elsewhere.
-    maintenance = _maintenance(cluster)
+    maintenance = _maintenance(source)
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(
             sql.SQL("create database {} template {} strategy file_copy").format(
@@ -152,9 +165,11 @@ def _clone(cluster: Home, parsed_projects: Path, root: Path, name: str) -> Itera
     home = Home(root)
     write_secrets(home, content | {"postgres": content["postgres"] | {"database": name}})
     keep_parsed(home, parsed_projects)
+    warehouse = Warehouse(home)
     try:
-        yield Warehouse(home)
+        yield warehouse
     finally:
+        warehouse.kept.close()
         with psycopg.connect(maintenance, autocommit=True) as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
@@ -173,7 +188,8 @@ def warehouse(
     """A fresh warehouse for one test; RECALL_HOME names its home folder."""
     root = tmp_path / "home"
     monkeypatch.setenv("RECALL_HOME", str(root))
-    yield from _clone(cluster, parsed_projects, root, "test_function")
+    with cloned(cluster, parsed_projects, root, "test_function") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +197,39 @@ def module_warehouse(
     cluster: Home, parsed_projects: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Warehouse]:
     """A fresh warehouse for the tests of one module; set RECALL_HOME yourself where code reads it."""
-    yield from _clone(cluster, parsed_projects, tmp_path_factory.mktemp("home"), "test_module")
+    with cloned(cluster, parsed_projects, tmp_path_factory.mktemp("home"), "test_module") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def sending_template(cluster: Home, parsed_projects: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A warehouse with the sending world of `make_sending_world`, which tests clone."""
+    root = tmp_path_factory.mktemp("sending")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        cloned(cluster, parsed_projects, root / "home", "sending_template") as warehouse,
+    ):
+        patch.setenv("RECALL_HOME", str(warehouse.home.root))
+        make_sending_world(warehouse, lambda files: _workspace(root / "workspace", files))
+        patch.undo()
+        warehouse.kept.close()
+        yield warehouse.home
+
+
+@pytest.fixture
+def sending_warehouse(
+    sending_template: Home, parsed_projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Warehouse]:
+    """As `warehouse`, with the sending world in it, of which `make_sending_world` then makes what is different."""
+    root = tmp_path / "home"
+    monkeypatch.setenv("RECALL_HOME", str(root))
+    with cloned(sending_template, parsed_projects, root, "test_function") as found:
+        yield found
+
+
+def _workspace(folder: Path, files: dict[str, str]) -> Workspace:
+    write_files(folder, {"workspace.yml": WORKSPACE_SETTINGS, **files})
+    return load_workspace(folder)
 
 
 WorkspaceFactory = Callable[[dict[str, str]], Workspace]
@@ -193,8 +241,7 @@ def workspace_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worksp
 
     def make(files: dict[str, str]) -> Workspace:
         folder = tmp_path / f"workspace_{uuid4().hex[:6]}"
-        write_files(folder, {"workspace.yml": WORKSPACE_SETTINGS, **files})
         monkeypatch.setenv("RECALL_WORKSPACE", str(folder))
-        return load_workspace(folder)
+        return _workspace(folder, files)
 
     return make

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, parse_qsl, urlencode
 from xml.etree import ElementTree
 
-import httpx
 from standardwebhooks.webhooks import Webhook
 from tests.support.sftp_peer import SftpPeer, rsa_key
 from tests.support.smpp_peer import SYSTEM_ERROR, THROTTLED, SmppPeer
@@ -29,6 +28,7 @@ from recall.channels.email_channel import open_email
 from recall.channels.file_drop_channel import open_file_drop
 from recall.channels.gift_list_channel import open_gift_list
 from recall.channels.google_channel import GoogleDelivery
+from recall.channels.http_peer import open_client
 from recall.channels.meta_channel import MetaDelivery
 from recall.channels.red_packet_channel import RedPacketDelivery, bill_number, signature
 from recall.channels.s3_file_channel import S3FileDelivery
@@ -285,7 +285,8 @@ class MotoHarness(HttpHarness):
         self.moto.start()
         host, port = self.moto.get_host_and_port()
         self.behind = f"http://{host}:{port}"
-        httpx.post(f"{self.behind}/moto-api/reset")
+        with open_client(TIMEOUT_SECONDS) as client:
+            client.post(f"{self.behind}/moto-api/reset")
         return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
@@ -294,7 +295,8 @@ class MotoHarness(HttpHarness):
 
     def answer(self, request: Request) -> Response:
         headers = {name: value for name, value in request.headers.items() if name not in ("connection", "expect")}
-        reply = httpx.request(request.method, self.behind + request.path, headers=headers, content=request.body)
+        with open_client(TIMEOUT_SECONDS) as client:
+            reply = client.request(request.method, self.behind + request.path, headers=headers, content=request.body)
         return Response(reply.status_code, reply.content, dict(reply.headers))
 
     def aws(self, variable: str) -> dict[str, str]:

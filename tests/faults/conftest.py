@@ -16,6 +16,12 @@ def smtp_peer() -> Iterator[SmtpPeer]:
 
 
 @pytest.fixture
+def warehouse(sending_warehouse: Any) -> Any:
+    """What these tests call a warehouse has the sending world in it."""
+    return sending_warehouse
+
+
+@pytest.fixture
 def world(warehouse: Any, workspace_factory: Any) -> SendingWorld:
     """A finished night without members."""
     return make_sending_world(warehouse, workspace_factory)

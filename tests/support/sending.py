@@ -225,16 +225,20 @@ class SendingWorld:
 def make_sending_world(
     warehouse: Any, workspace_factory: Callable[[dict[str, str]], Workspace], files: Mapping[str, str] | None = None
 ) -> SendingWorld:
-    """Makes a world without members on the night of AS_OF_DATE."""
+    """Makes a world without members on the night of AS_OF_DATE; in a copy of one, what is different about it."""
     workspace = workspace_factory({**FILES, **(files or {})})
-    load_definitions(workspace)
-    version = load_campaigns(workspace)[0].campaign_version
-    with warehouse.connect("transformer") as connection:
-        connection.execute(MEMBERS_TABLE)
     with warehouse.connect("owner") as connection:
-        connection.execute("insert into control.loads (state) values ('done')")
+        found = connection.execute("select to_regclass('audiences.aud_recall_members')").fetchone()
+    is_copy = found is not None and found[0] is not None
+    if files or not is_copy:
+        load_definitions(workspace)
+    version = load_campaigns(workspace)[0].campaign_version
     world = SendingWorld(warehouse, workspace, version)
-    world.build(AS_OF_DATE)
+    if not is_copy:
+        with warehouse.connect("transformer") as connection:
+            connection.execute(MEMBERS_TABLE)
+        world.run("insert into control.loads (state) values ('done')")
+        world.build(AS_OF_DATE)
     return world
 
 

@@ -17,8 +17,8 @@ MARCH_11 = date(2026, 3, 11)
 
 
 @pytest.fixture
-def world(warehouse: Any, workspace_factory: Any) -> SendingWorld:
-    return make_sending_world(warehouse, workspace_factory)
+def world(sending_warehouse: Any, workspace_factory: Any) -> SendingWorld:
+    return make_sending_world(sending_warehouse, workspace_factory)
 
 
 def contact_ids(world: SendingWorld) -> dict[tuple[str, str], str]:

@@ -162,9 +162,9 @@ def test_campaign_whose_file_is_gone_is_no_longer_current(warehouse: Any, worksp
 
 
 @pytest.fixture
-def world(warehouse: Any, workspace_factory: Any) -> SendingWorld:
+def world(sending_warehouse: Any, workspace_factory: Any) -> SendingWorld:
     """A campaign into whose arm `mail` somebody was drawn."""
-    world = make_sending_world(warehouse, workspace_factory)
+    world = make_sending_world(sending_warehouse, workspace_factory)
     world.people(["ann"])
     delivery.register_members(AS_OF_DATE)
     return world

@@ -75,10 +75,11 @@ class Disaster:
     def __call__(self) -> None:
         name = sql.Identifier(str(read_secrets(self.warehouse.home)["postgres"]["database"]))
         template = sql.Identifier(str(read_secrets(self.cluster)["postgres"]["database"]))
+        self.warehouse.kept.close()
         maintenance = self.warehouse.dsn().rpartition("/")[0] + "/postgres"
         with psycopg.connect(maintenance, autocommit=True) as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(name))
-            connection.execute(sql.SQL("create database {} template {}").format(name, template))
+            connection.execute(sql.SQL("create database {} template {} strategy file_copy").format(name, template))
 
 
 @pytest.fixture
