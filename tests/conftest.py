@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import sql
 from tests.support.files import write_files
 from tests.support.kept_connection import KeptConnections
 from tests.support.sending import make_sending_world
 from tests.support.server_folder import server_folder
+from tests.support.thrown_away import clone_database, drop_database, maintenance, start_thrown_away
 
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
@@ -25,16 +25,6 @@ from recall.warehouse.secrets import read_secrets, write_secrets
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
-THROWN_AWAY = {
-    # Nobody misses its rows after a power cut.
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "max_wal_size": "512MB",
-    # Whoever drops a table looks through all buffers, and a night of a small shop drops a hundred.
-    "shared_buffers": "128MB",
-}
-"""Settings of the tests' server."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,21 +92,11 @@ def cluster() -> Iterator[Home]:
     with server_folder("recall-tests-") as folder:
         home = Home(folder)
         try:
-            embedded_postgres.start(home)
-            with psycopg.connect(_maintenance(home), autocommit=True) as connection:
-                for setting, value in THROWN_AWAY.items():
-                    connection.execute(sql.SQL("alter system set {} = {}").format(sql.SQL(setting), sql.Literal(value)))
-            embedded_postgres.stop(home)
-            embedded_postgres.start(home)
+            start_thrown_away(home)
             upgrade(home)
             yield home
         finally:
             embedded_postgres.stop(home)
-
-
-def _maintenance(home: Home) -> str:
-    """Where databases are made and dropped."""
-    return dsn("owner", home).rpartition("/")[0] + "/postgres"
 
 
 @pytest.fixture(scope="session")
@@ -155,13 +135,8 @@ def cloned(source: Home, parsed_projects: Path, root: Path, name: str) -> Iterat
     content = read_secrets(source)
     template = content["postgres"]["database"]
     # Asked for now: a test may say that the warehouse is elsewhere.
-    maintenance = _maintenance(source)
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create database {} template {} strategy file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
+    server = maintenance(source)
+    clone_database(server, name, template)
     home = Home(root)
     write_secrets(home, content | {"postgres": content["postgres"] | {"database": name}})
     keep_parsed(home, parsed_projects)
@@ -170,8 +145,7 @@ def cloned(source: Home, parsed_projects: Path, root: Path, name: str) -> Iterat
         yield warehouse
     finally:
         warehouse.kept.close()
-        with psycopg.connect(maintenance, autocommit=True) as connection:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        drop_database(server, name)
 
 
 def keep_parsed(home: Home, parsed_projects: Path) -> None:

@@ -12,8 +12,8 @@ from recall.domain.errors import UsageError
 
 
 @cache
-def _ways() -> EntryPoints:
-    """What the installed packages bring: to ask each of them takes as long as a small export."""
+def installed_ways() -> EntryPoints:
+    """Returns what the installed packages bring, asked once: to ask each of them takes as long as a small export."""
     return entry_points(group=ENTRY_POINT_GROUP)
 
 
@@ -27,9 +27,9 @@ def open_delivery(delivery_code: str, settings: Settings) -> Delivery:
     Raises:
         UsageError: No installed package, or more than one, brings that way of delivery, or a setting is missing.
     """
-    found = {point.value: point for point in _ways() if point.name == delivery_code}
+    found = {point.value: point for point in installed_ways() if point.name == delivery_code}
     if len(found) != 1:
-        known = sorted({point.name for point in _ways()})
+        known = sorted({point.name for point in installed_ways()})
         why = f"{' and '.join(sorted(found))} both bring it" if found else did_you_mean(delivery_code, known)
         raise UsageError(
             f"definitions/channels.csv: {settings.channel} is delivered by {delivery_code}, but {why}",

@@ -8,21 +8,22 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import psutil
 import psycopg
-from psycopg import sql
 from tests.faults.nemesis.peers import Peers
 from tests.support.files import write_files
+from tests.support.kept_connection import KeptConnections
 from tests.support.sending import make_sending_world
 from tests.support.server_folder import make_server_folder
+from tests.support.thrown_away import clone_database, drop_database, maintenance, start_thrown_away
 
 from recall.domain.home import Home
 from recall.domain.workspace import Workspace, load_workspace
 from recall.warehouse import embedded_postgres
-from recall.warehouse.connection import Role, connect, dsn
+from recall.warehouse.connection import Role, dsn
 from recall.warehouse.schema import upgrade
 from recall.warehouse.secrets import read_secrets, write_secrets
 
@@ -63,13 +64,15 @@ class RoundWarehouse:
 
     Attributes:
         home: Its home folder.
+        kept: Connections that are open and that nobody uses.
     """
 
     home: Home
+    kept: KeptConnections = field(default_factory=KeptConnections)
 
     def connect(self, role: Role = "owner", *, autocommit: bool = False) -> psycopg.Connection:
-        """Opens a connection as one role."""
-        return connect(role, autocommit=autocommit, home=self.home)
+        """Opens a connection as one role; what ends its block goes on with the next one."""
+        return self.kept.connect(dsn(role, self.home), autocommit=autocommit)
 
 
 class Arena:
@@ -87,10 +90,12 @@ class Arena:
         os.environ["RECALL_HOME"] = str(self.home.root)
         self.home.root.mkdir()
         try:
-            embedded_postgres.start(self.home)
+            start_thrown_away(self.home)
             upgrade(self.home)
-            world = make_sending_world(RoundWarehouse(self.home), self._workspace, FILES)
+            template = RoundWarehouse(self.home)
+            world = make_sending_world(template, self._workspace, FILES)
             world.run("insert into pii.contact_keys (key_version, fingerprint) values (1, 'of the nemesis')")
+            template.kept.close()
             self.campaign_version = world.campaign_version
             self.peers.__enter__()
         except BaseException:
@@ -113,19 +118,15 @@ class Arena:
     def warehouse(self) -> Iterator[RoundWarehouse]:
         """A fresh copy of the template."""
         content = read_secrets(self.home)
-        with self._maintenance() as connection:
-            connection.execute(
-                sql.SQL("create database {} template {}").format(
-                    sql.Identifier(DATABASE), sql.Identifier(content["postgres"]["database"])
-                )
-            )
+        clone_database(maintenance(self.home), DATABASE, content["postgres"]["database"])
         home = Home(self.folder / "round")
         write_secrets(home, content | {"postgres": content["postgres"] | {"database": DATABASE}})
+        warehouse = RoundWarehouse(home)
         try:
-            yield RoundWarehouse(home)
+            yield warehouse
         finally:
-            with self._maintenance() as connection:
-                connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(DATABASE)))
+            warehouse.kept.close()
+            drop_database(maintenance(self.home), DATABASE)
             shutil.rmtree(home.root, ignore_errors=True)
 
     def lose_database(self) -> None:
@@ -143,6 +144,3 @@ class Arena:
         write_files(folder, {"workspace.yml": "business_time_zone: UTC\ncurrency_code: EUR\n", **files})
         os.environ["RECALL_WORKSPACE"] = str(folder)
         return load_workspace(folder)
-
-    def _maintenance(self) -> psycopg.Connection:
-        return psycopg.connect(dsn("owner", self.home).rpartition("/")[0] + "/postgres", autocommit=True)

@@ -231,6 +231,7 @@ class _Round:
         worker.wait()
 
     def _lose_database(self, worker: Worker) -> None:
+        self.warehouse.kept.close()
         self.arena.lose_database()
 
     def _freeze(self, worker: Worker) -> None:

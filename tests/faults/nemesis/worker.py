@@ -164,7 +164,9 @@ class Worker:
 def _context() -> multiprocessing.context.ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     # Whatever the main module is (pytest's command), it is imported once and not per worker.
-    context.set_forkserver_preload(["pytest", "tests.faults.nemesis.worker", *WAYS_OF_DELIVERY])
+    context.set_forkserver_preload(
+        ["pytest", "tests.faults.nemesis.worker", "tests.faults.nemesis.ready", *WAYS_OF_DELIVERY]
+    )
     return context
 
 

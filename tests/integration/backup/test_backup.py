@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command
-from psycopg import sql
 from tests.conftest import Warehouse, WorkspaceFactory
 from tests.integration.audiences.test_selection import FILES, FIRST, SECOND, build_night
 from tests.support.sending import AS_OF_DATE, SendingWorld, make_sending_world
 from tests.support.smtp_peer import SmtpPeer
+from tests.support.thrown_away import clone_database, drop_database, maintenance
 
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home
@@ -73,13 +73,11 @@ class Disaster:
     warehouse: Warehouse
 
     def __call__(self) -> None:
-        name = sql.Identifier(str(read_secrets(self.warehouse.home)["postgres"]["database"]))
-        template = sql.Identifier(str(read_secrets(self.cluster)["postgres"]["database"]))
+        name = read_secrets(self.warehouse.home)["postgres"]["database"]
+        server = maintenance(self.cluster)
         self.warehouse.kept.close()
-        maintenance = self.warehouse.dsn().rpartition("/")[0] + "/postgres"
-        with psycopg.connect(maintenance, autocommit=True) as connection:
-            connection.execute(sql.SQL("drop database {} with (force)").format(name))
-            connection.execute(sql.SQL("create database {} template {} strategy file_copy").format(name, template))
+        drop_database(server, name)
+        clone_database(server, name, read_secrets(self.cluster)["postgres"]["database"])
 
 
 @pytest.fixture

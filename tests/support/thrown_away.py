@@ -1,0 +1,52 @@
+"""Servers whose rows nobody misses when the tests are over."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from recall.domain.home import Home
+from recall.warehouse import embedded_postgres
+from recall.warehouse.connection import dsn
+
+THROWN_AWAY = {
+    # Nobody misses its rows after a power cut.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_wal_size": "512MB",
+    # Whoever drops a table looks through all buffers, and a night of a small shop drops a hundred.
+    "shared_buffers": "128MB",
+}
+"""Settings of the tests' servers; one that is killed and started again finds what it had, as its machine goes on."""
+
+
+def start_thrown_away(home: Home) -> None:
+    """Starts the embedded server of a home for tests; the caller stops it."""
+    embedded_postgres.start(home)
+    with psycopg.connect(maintenance(home), autocommit=True) as connection:
+        for setting, value in THROWN_AWAY.items():
+            connection.execute(sql.SQL("alter system set {} = {}").format(sql.SQL(setting), sql.Literal(value)))
+    embedded_postgres.stop(home)
+    embedded_postgres.start(home)
+
+
+def maintenance(home: Home) -> str:
+    """Where databases are made and dropped."""
+    return dsn("owner", home).rpartition("/")[0] + "/postgres"
+
+
+def clone_database(maintenance: str, name: str, template: str) -> None:
+    """Makes a database with what another one has, to which nobody may be connected."""
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+def drop_database(maintenance: str, name: str) -> None:
+    """Drops a database, whoever is connected to it."""
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
