@@ -8,6 +8,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import duckdb
 import pytest
@@ -27,9 +28,13 @@ def load_converter() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("landing")
-    load_converter().convert(folder)
-    return folder
+    return tmp_path_factory.mktemp("landing")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def conversion(landing: Path) -> Any:
+    """What was found when the landing folder was filled."""
+    return load_converter().convert(landing)
 
 
 def rows(landing: Path, query: str) -> list[tuple[object, ...]]:
@@ -126,8 +131,7 @@ def test_convert_invents_contacts_that_cannot_be_delivered(landing: Path) -> Non
     assert (unreachable, opted_out, silent) == (115, 140, 81)
 
 
-def test_convert_reports_traps_and_what_was_invented(tmp_path: Path) -> None:
-    conversion = load_converter().convert(tmp_path)
+def test_convert_reports_traps_and_what_was_invented(conversion: Any) -> None:
     assert conversion.trap_counts == {
         "lines whose UTC date is not the shop's date": 250_533,
         "lines of a product that is not in the catalogue": 4_836,

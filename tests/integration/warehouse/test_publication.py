@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from tests.conftest import WORKSPACE_SETTINGS, Warehouse, cloned
 from tests.support.files import write_files
 
 from recall.domain.errors import RecallError
+from recall.domain.home import Home
+from recall.domain.workspace import Workspace, load_workspace
 from recall.hooks import dbt
 from recall.hooks.night import complete_night, prepare_night
 from recall.warehouse.definitions import load_definitions
-
-if TYPE_CHECKING:
-    from tests.conftest import Warehouse, WorkspaceFactory
-
-    from recall.domain.workspace import Workspace
 
 LINES = "line_id,line_name,frequency_class,lapse_days,returned_days,valid_from\nall,Everything,high,30,30,2000-01-01\n"
 CHANGED_USERS = "select 'ann' as user_id, cast('2024-01-01' as date) as replace_from_date"
@@ -45,7 +43,9 @@ class Project:
     warehouse: Warehouse
     day: date = date(2024, 5, 1)
 
-    def __post_init__(self) -> None:
+    def lay_out(self) -> None:
+        """Writes the project."""
+        self.folder.mkdir()
         for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
             shutil.copy(dbt.PROJECT_ROOT / "dbt_project" / name, self.folder / name)
         shutil.copytree(dbt.PROJECT_ROOT / "dbt_project" / "macros", self.folder / "macros")
@@ -88,34 +88,45 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def parsed_macros(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dbt's own file of a small project that was parsed before: it parses anew what is another in the next one."""
-    return tmp_path_factory.mktemp("parsed") / "partial_parse.msgpack"
+def first_night(cluster: Home, parsed_projects: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The small project after its first night, of which tests take copies: of folder, database and what dbt read."""
+    root = tmp_path_factory.mktemp("first_night")
+    files = {"workspace.yml": WORKSPACE_SETTINGS, "definitions/business_lines.csv": LINES}
+    write_files(root / "workspace", files)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        cloned(cluster, parsed_projects, root / "home", "test_module") as warehouse,
+    ):
+        patch.setenv("RECALL_HOME", str(warehouse.home.root))
+        patch.setenv("RECALL_WORKSPACE", str(root / "workspace"))
+        workspace = load_workspace(root / "workspace")
+        load_definitions(workspace)
+        patch.setattr(dbt, "DBT_PROJECT_DIR", root / "dbt_project")
+        patch.setattr(dbt, "_parsed_projects", {})
+        project = Project(root / "dbt_project", workspace, warehouse)
+        project.lay_out()
+        project.build()
+        project.publish()
+        patch.undo()
+        warehouse.kept.close()
+        yield project
 
 
 @pytest.fixture
 def project(
-    warehouse: Warehouse,
-    workspace_factory: WorkspaceFactory,
-    parsed_macros: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Project:
+    first_night: Project, parsed_projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
     """The small project after its first night."""
-    workspace = workspace_factory({"definitions/business_lines.csv": LINES})
-    load_definitions(workspace)
+    monkeypatch.setenv("RECALL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RECALL_WORKSPACE", str(first_night.workspace.path))
     folder = tmp_path / "dbt_project"
-    folder.mkdir()
+    shutil.copytree(first_night.folder, folder)
     monkeypatch.setattr(dbt, "DBT_PROJECT_DIR", folder)
     monkeypatch.setattr(dbt, "_parsed_projects", {})
-    project = Project(folder, workspace, warehouse)
-    kept = warehouse.home.dbt_target_dir / parsed_macros.name
-    if parsed_macros.is_file():
-        shutil.copy(parsed_macros, kept)
-    project.build()
-    shutil.copy(kept, parsed_macros)
-    project.publish()
-    return project
+    with cloned(first_night.warehouse.home, parsed_projects, tmp_path / "home", "test_function") as warehouse:
+        kept = "partial_parse.msgpack"
+        shutil.copy(first_night.warehouse.home.dbt_target_dir / kept, warehouse.home.dbt_target_dir / kept)
+        yield replace(first_night, folder=folder, warehouse=warehouse)
 
 
 def test_publish_that_fails_at_one_table_changes_none(project: Project) -> None:
