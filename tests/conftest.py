@@ -184,7 +184,7 @@ def sending_template(cluster: Home, parsed_projects: Path, tmp_path_factory: pyt
         cloned(cluster, parsed_projects, root / "home", "sending_template") as warehouse,
     ):
         patch.setenv("RECALL_HOME", str(warehouse.home.root))
-        make_sending_world(warehouse, lambda files: _workspace(root / "workspace", files))
+        make_sending_world(warehouse, lambda files: write_workspace(root / "workspace", files))
         patch.undo()
         warehouse.kept.close()
         yield warehouse.home
@@ -201,7 +201,8 @@ def sending_warehouse(
         yield found
 
 
-def _workspace(folder: Path, files: dict[str, str]) -> Workspace:
+def write_workspace(folder: Path, files: dict[str, str]) -> Workspace:
+    """Writes a workspace from relative paths and texts."""
     write_files(folder, {"workspace.yml": WORKSPACE_SETTINGS, **files})
     return load_workspace(folder)
 
@@ -216,6 +217,6 @@ def workspace_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worksp
     def make(files: dict[str, str]) -> Workspace:
         folder = tmp_path / f"workspace_{uuid4().hex[:6]}"
         monkeypatch.setenv("RECALL_WORKSPACE", str(folder))
-        return _workspace(folder, files)
+        return write_workspace(folder, files)
 
     return make

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import cloned, write_workspace
 from tests.integration.backup.test_backup import Disaster
 from tests.support.sending import AS_OF_DATE, SELECTED_DATE, SendingWorld, make_sending_world
 from tests.support.smtp_peer import SmtpPeer
@@ -15,6 +18,7 @@ from recall.channels.base import MessageDeliveryBase
 from recall.channels.contract import FOR_EVER, Answer, ChannelUnavailable, Message, Settings, Traits
 from recall.domain.errors import GateBlocked, RecallError, UsageError
 from recall.domain.home import Home
+from recall.domain.workspace import load_workspace
 from recall.hooks import delivery, removals
 from recall.hooks.erasure import tell_channels
 from recall.ingest.load import load_landing
@@ -51,13 +55,35 @@ LANDING = {
 OF_USERS = ("raw.users", "raw.orders", "raw.visits", "raw.feedback", "raw.consents", "raw.redemptions", "pii.contacts")
 
 
+@pytest.fixture(scope="module")
+def landed(
+    sending_template: Home, parsed_projects: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SendingWorld]:
+    """The world of these stories, of which each takes a copy: of folder, database and keys."""
+    root = tmp_path_factory.mktemp("landed")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        cloned(sending_template, parsed_projects, root / "home", "test_module") as warehouse,
+    ):
+        patch.setenv("RECALL_HOME", str(warehouse.home.root))
+        world = make_sending_world(warehouse, lambda files: write_workspace(root / "workspace", files), LANDING)
+        assert load_landing(world.workspace).rejected == ()
+        world.refresh()
+        patch.undo()
+        warehouse.kept.close()
+        yield world
+
+
 @pytest.fixture
-def world(warehouse: Any, workspace_factory: Any) -> SendingWorld:
+def world(
+    landed: SendingWorld, parsed_projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SendingWorld]:
     """Ann, who was once registered as old_ann, and Bob, with whom she shares a phone."""
-    world = make_sending_world(warehouse, workspace_factory, LANDING)
-    assert load_landing(world.workspace).rejected == ()
-    world.refresh()
-    return world
+    monkeypatch.setenv("RECALL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RECALL_WORKSPACE", str(tmp_path / "workspace"))
+    shutil.copytree(landed.workspace.path, tmp_path / "workspace")
+    with cloned(landed.warehouse.home, parsed_projects, tmp_path / "home", "test_function") as warehouse:
+        yield replace(landed, warehouse=warehouse, workspace=load_workspace(tmp_path / "workspace"))
 
 
 @pytest.fixture
@@ -68,8 +94,8 @@ def smtp_peer() -> Any:
 
 
 @pytest.fixture
-def lose_database(cluster: Home, warehouse: Any) -> Disaster:
-    return Disaster(cluster, warehouse)
+def lose_database(cluster: Home, world: SendingWorld) -> Disaster:
+    return Disaster(cluster, world.warehouse)
 
 
 def users_in(world: SendingWorld, table: str) -> list[str]:

@@ -9,12 +9,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.conftest import WORKSPACE_SETTINGS, Warehouse, cloned
+from tests.conftest import Warehouse, cloned, write_workspace
 from tests.support.files import write_files
 
 from recall.domain.errors import RecallError
 from recall.domain.home import Home
-from recall.domain.workspace import Workspace, load_workspace
+from recall.domain.workspace import Workspace
 from recall.hooks import dbt
 from recall.hooks.night import complete_night, prepare_night
 from recall.warehouse.definitions import load_definitions
@@ -91,15 +91,13 @@ class Project:
 def first_night(cluster: Home, parsed_projects: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The small project after its first night, of which tests take copies: of folder, database and what dbt read."""
     root = tmp_path_factory.mktemp("first_night")
-    files = {"workspace.yml": WORKSPACE_SETTINGS, "definitions/business_lines.csv": LINES}
-    write_files(root / "workspace", files)
     with (
         pytest.MonkeyPatch.context() as patch,
         cloned(cluster, parsed_projects, root / "home", "test_module") as warehouse,
     ):
         patch.setenv("RECALL_HOME", str(warehouse.home.root))
         patch.setenv("RECALL_WORKSPACE", str(root / "workspace"))
-        workspace = load_workspace(root / "workspace")
+        workspace = write_workspace(root / "workspace", {"definitions/business_lines.csv": LINES})
         load_definitions(workspace)
         patch.setattr(dbt, "DBT_PROJECT_DIR", root / "dbt_project")
         patch.setattr(dbt, "_parsed_projects", {})
