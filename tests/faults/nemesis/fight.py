@@ -135,12 +135,15 @@ class _Round:
             for _ in range(self.random.choice((0, 1, 1, 2)))
         ]
 
-    def _start(self, channel: str, *, is_stepped: bool = True) -> Worker:
+    def _start(self, *channels: str, is_stepped: bool = True) -> Worker:
         worker = Worker(
-            Order(
-                self.warehouse.home.root, channel, self.arena.peers.environment, self.sender, is_stepped,
-                self.journal.clock,
-            )
+            [
+                Order(
+                    self.warehouse.home.root, channel, self.arena.peers.environment, self.sender, is_stepped,
+                    self.journal.clock,
+                )
+                for channel in channels
+            ]
         )  # fmt: skip
         self.workers.append(worker)
         if is_stepped:
@@ -189,7 +192,9 @@ class _Round:
 
     def _finish(self, worker: Worker) -> None:
         while worker.wait() is not None:
-            self._pass_time(timedelta(seconds=SLEEP_SCALE))
+            if worker.moment == "sleep":
+                self._pass_time(timedelta(seconds=SLEEP_SCALE))
+            self.arena.peers.scan_files()
             worker.let_go(self.journal.clock)
         self.arena.peers.scan_files()
 
@@ -197,12 +202,13 @@ class _Round:
         """Forgets workers that are over, and judges what they died of."""
         for worker in [one for one in self.workers if one.is_over]:
             self.workers.remove(worker)
-            ending = worker.ending
-            if ending is None or ending.kind in ("", "GateBlocked", "RecallError"):
-                continue
-            is_database = ending.kind in ("OperationalError", "AdminShutdown", "InterfaceError", "CrashShutdown")
-            if not (is_database and self.faults["database"]):
-                self.broken.append(f"an export of {worker.order.channel} broke: {ending.kind}: {ending.detail}")
+            # Whoever was killed has fewer endings than orders.
+            for order, ending in zip(worker.orders, worker.endings, strict=False):
+                if ending.kind in ("", "GateBlocked", "RecallError"):
+                    continue
+                is_database = ending.kind in ("OperationalError", "AdminShutdown", "InterfaceError", "CrashShutdown")
+                if not (is_database and self.faults["database"]):
+                    self.broken.append(f"an export of {order.channel} broke: {ending.kind}: {ending.detail}")
 
     # What may happen at a moment.
 
@@ -320,10 +326,9 @@ class _Round:
         self._pass_time(10 * LEASE)
         for clock in (NOON, MORNING):
             self.journal.clock = clock
-            for channel in self.channels:
-                for _ in range(2):
-                    self._finish(self._start(channel, is_stepped=False))
-                self._bury()
+            first, second = self.channels
+            self._finish(self._start(first, first, second, second, is_stepped=False))
+            self._bury()
 
     def _judge(self) -> Verdict:
         """Compares twice: as it is, and when the peers have told what they have."""
@@ -332,8 +337,7 @@ class _Round:
             judge(verdict, connection, self.members, self.journal.accepted, self.told, self.cap, self.arena.peers)
         count = len(self.journal.accepted)
         self._note("delivered", self.journal.accepted)
-        for channel in self.channels:
-            self._finish(self._start(channel, is_stepped=False))
+        self._finish(self._start(*self.channels, is_stepped=False))
         self._bury()
         with self.warehouse.connect() as connection:
             verdict.settled(connection, self.journal.accepted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -78,10 +79,11 @@ def _write_down(connection: psycopg.Connection, audience_id: str, key: str) -> N
 
 
 def _broken(mend: Callable[[], None]) -> Callable[..., None]:
-    """Recall in a process of its own in which something was replaced before."""
+    """Recall in a process of its own in which something was replaced before its first export."""
+    mend_once = cache(mend)
 
     def send(as_of_date: date, channel: str, **options: Any) -> None:
-        mend()
+        mend_once()
         honest(as_of_date, channel, **options)
 
     return send

@@ -1,4 +1,4 @@
-"""One export in a process of its own, without Airflow, which waits at every labelled moment until it is let go.
+"""Exports in a process of their own, without Airflow, which waits at every labelled moment until it is let go.
 
 It is forked from a server process that has everything imported, so that a round with several exports takes a second.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,12 +84,18 @@ class Pauses:
         return self.clock
 
 
-def work(order: Order, pipe: Connection) -> None:
-    """Does it, and tells how it ended."""
+def work(orders: Sequence[Order], pipe: Connection) -> None:
+    """Does one after the other, and tells of each how it ended; between two it waits to be let go."""
+    for number, order in enumerate(orders):
+        if number:
+            pipe.recv()
+        pipe.send(_ending(order, pipe))
+
+
+def _ending(order: Order, pipe: Connection) -> Ending:
     os.environ["RECALL_HOME"] = str(order.home)
     pauses = Pauses(order, pipe)
     send: Callable[..., Any] = SENDERS[order.sender]
-    ending = Ending()
     try:
         send(
             AS_OF_DATE,
@@ -102,29 +108,29 @@ def work(order: Order, pipe: Connection) -> None:
         )
     except Exception as error:
         # Whoever steps the worker judges what it may have died of.
-        ending = Ending(type(error).__name__, str(error))
-    pipe.send(ending)
+        return Ending(type(error).__name__, str(error))
+    return Ending()
 
 
 class Worker:
     """A worker as whoever steps it sees it.
 
     Args:
-        order: What it is to do.
+        orders: What it is to do, one after the other, in one channel or in several.
 
     Attributes:
-        moment: Where it waits; None while it runs.
-        ending: How it ended; None as long as it did not, or when it was killed.
+        moment: Where it waits, "next" between two orders; None while it runs.
+        endings: How each order ended that did; where it was killed they are fewer than its orders.
         is_over: Whether it ended or was killed.
     """
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, orders: Sequence[Order]) -> None:
+        self.orders = orders
         self.moment: str | None = None
-        self.ending: Ending | None = None
+        self.endings: list[Ending] = []
         self.is_over = False
         self._pipe, end = _context().Pipe()
-        self._process = _context().Process(target=work, args=(order, end), daemon=True)
+        self._process = _context().Process(target=work, args=(orders, end), daemon=True)
         self._process.start()
         end.close()
 
@@ -134,12 +140,19 @@ class Worker:
             told = self._pipe.recv()
         except (EOFError, ConnectionResetError):
             told = None
-        if isinstance(told, str):
-            self.moment = told
-            return told
-        self.ending = told
+        if isinstance(told, Ending):
+            self.endings.append(told)
+            told = "next" if len(self.endings) < len(self.orders) else None
+        if told is not None:
+            self.moment = str(told)
+            return self.moment
         self._end()
         return None
+
+    @property
+    def order(self) -> Order:
+        """What it does, or did last."""
+        return self.orders[min(len(self.endings), len(self.orders) - 1)]
 
     def has_told(self, seconds: float) -> bool:
         """Whether it tells something within a time."""
