@@ -98,11 +98,13 @@ for name in modules:
     importlib.import_module(name)
 
 from airflow import plugins_manager
+from recall.domain.home import current_home
 from airflow.dag_processing.dagbag import DagBag
 import_errors = dict(plugins_manager.get_import_errors())
 bag = DagBag(dag_folder=sys.argv[1], bundle_name="dags-folder")
 import email
 report = {
+    "home": sorted(path.name for path in current_home().root.glob("*")),
     "import_errors": {**import_errors, **bag.import_errors},
     "modules": modules,
     "email": email.__file__,
@@ -206,6 +208,7 @@ def test_dags_run_one_at_a_time_and_never_catch_up(found: dict[str, Any]) -> Non
 def test_every_module_of_the_package_is_read_without_a_socket(found: dict[str, Any]) -> None:
     # The child process dies on the first socket; here it is enough that it has really read the package.
     assert {"recall.cli.app", "recall.hooks.foreground", "recall.operators.base"} <= set(found["modules"])
+    assert found["home"] == ["logs"], "Airflow's own"
 
 
 def test_import_email_after_the_plugins_is_still_the_standard_library(found: dict[str, Any]) -> None:

@@ -120,7 +120,8 @@ def test_file_export_killed_anywhere_leaves_one_file_with_everybody_once(
 ) -> None:
     world.people(PEOPLE, arm="parcel")
     environment = {"RECALL_FILE_DROP_URL": (tmp_path / "partner").as_uri()}
-    export_and_die(AS_OF_DATE, "gift", moment, environment)
+    # A second in all, as with messages.
+    export_and_die(AS_OF_DATE, "gift", moment, environment, lease=LEASE / delivery.FILE_LEASES)
 
     delivery.register_members(AS_OF_DATE)
     summary = delivery.export_channel(AS_OF_DATE, "gift", environment=environment, lease=LEASE)

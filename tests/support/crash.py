@@ -15,7 +15,9 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LEASE = timedelta(seconds=1)
 
 
-def export_and_die(as_of_date: date, channel: str, moment: str, environment: Mapping[str, str]) -> None:
+def export_and_die(
+    as_of_date: date, channel: str, moment: str, environment: Mapping[str, str], lease: timedelta = LEASE
+) -> None:
     """Starts the export in another process, which kills itself the first time that it comes to a moment.
 
     Args:
@@ -23,9 +25,11 @@ def export_and_die(as_of_date: date, channel: str, moment: str, environment: Map
         channel: Channel code.
         moment: Where to die.
         environment: Settings of the channel.
+        lease: How long the dead worker's claims stand; those of files stand `delivery.FILE_LEASES` times as long.
     """
+    settings = json.dumps(dict(environment))
     process = subprocess.run(
-        [sys.executable, __file__, as_of_date.isoformat(), channel, moment, json.dumps(dict(environment))],
+        [sys.executable, __file__, as_of_date.isoformat(), channel, moment, settings, str(lease.total_seconds())],
         env=os.environ | {"PYTHONPATH": str(PROJECT_ROOT / "plugins")},
         capture_output=True,
         text=True,
@@ -35,7 +39,7 @@ def export_and_die(as_of_date: date, channel: str, moment: str, environment: Map
     assert process.returncode == -signal.SIGKILL, f"the export did not come to {moment}: {process.stderr}"
 
 
-def main(as_of_date: str, channel: str, moment: str, environment: str) -> None:
+def main(as_of_date: str, channel: str, moment: str, environment: str, lease_seconds: str) -> None:
     """Registers, exports and dies."""
     from recall.hooks import delivery
 
@@ -46,7 +50,12 @@ def main(as_of_date: str, channel: str, moment: str, environment: str) -> None:
     day = date.fromisoformat(as_of_date)
     delivery.register_members(day)
     delivery.export_channel(
-        day, channel, environment=json.loads(environment), lease=LEASE, sleep=lambda seconds: None, observer=die
+        day,
+        channel,
+        environment=json.loads(environment),
+        lease=timedelta(seconds=float(lease_seconds)),
+        sleep=lambda seconds: None,
+        observer=die,
     )
 
 
