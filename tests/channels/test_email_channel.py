@@ -67,6 +67,7 @@ def scripted_server(answers: list[bytes]) -> Iterator[SmtpAddress]:
     finally:
         listener.close()
         thread.join(timeout=5)
+    assert not thread.is_alive(), "whoever was refused has not hung up"
 
 
 def deliver_one(way: MessageDelivery, one: Message) -> Answer:

@@ -243,6 +243,7 @@ class EmailDelivery:
                 )
             else:
                 smtp = smtplib.SMTP(address.host, address.port, timeout=self._timeout_seconds)
+            self._smtp = smtp
             smtp.ehlo_or_helo_if_needed()
             if address.security == "starttls":
                 smtp.starttls(context=ssl.create_default_context())
@@ -250,14 +251,15 @@ class EmailDelivery:
             if address.user:
                 smtp.login(address.user, address.password)
         except smtplib.SMTPAuthenticationError as error:
+            self._hang_up()
             raise ChannelUnavailable(
                 "credentials_refused", f"{address.host} refuses the login with {error.smtp_code}; see {URL_VARIABLE}"
             ) from None
         except (OSError, smtplib.SMTPException) as error:
+            self._hang_up()
             raise ChannelUnavailable(
                 "no_connection", f"{address.host}:{address.port}: {type(error).__name__}; see {URL_VARIABLE}"
             ) from None
-        self._smtp = smtp
 
     def _hang_up(self) -> None:
         if self._smtp is not None:
