@@ -113,6 +113,7 @@ report = {
             "tasks": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
             "file": dag.fileloc,
             "doc": dag.doc_md,
+            "starts_in_triggerer": [task.task_id for task in dag.tasks if task.start_from_trigger],
             "start": str(dag.start_date),
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
@@ -203,6 +204,13 @@ def test_dags_run_one_at_a_time_and_never_catch_up(found: dict[str, Any]) -> Non
         assert dag["max_active_runs"] == 1, dag_id
         assert dag["catchup"] is False, dag_id
         assert dag["start"] == "None", f"{dag_id}: a start date decides when a new scheduler runs for the first time"
+
+
+def test_no_task_needs_a_triggerer(found: dict[str, Any]) -> None:
+    # None is kept up (`supervisor.COMPONENTS`), and a task that hands itself to one would wait for ever.
+    assert [dag["starts_in_triggerer"] for dag in found["dags"].values()] == [[]] * len(EXPECTED)
+    for path in (PROJECT_ROOT / "plugins" / "recall" / "operators").glob("*.py"):
+        assert "defer" not in path.read_text(encoding="utf-8"), path.name
 
 
 def test_every_module_of_the_package_is_read_without_a_socket(found: dict[str, Any]) -> None:

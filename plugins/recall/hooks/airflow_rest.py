@@ -15,7 +15,7 @@ from recall.domain.progress import Progress, Stage
 from recall.hooks import foreground
 from recall.hooks.supervisor import Server
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 HAND_OVER_SECONDS = 120.0
 ENDED = frozenset({"success", "failed"})
 

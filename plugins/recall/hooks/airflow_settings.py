@@ -76,7 +76,7 @@ def bundle_of(dag_id: str, file: Path) -> dict[str, str]:
 
 
 def scheduler_environment(home: Home, port: int) -> dict[str, str]:
-    """Returns the configuration that Airflow's four processes share.
+    """Returns the configuration that Airflow's processes share.
 
     Args:
         home: The home folder.

@@ -1,4 +1,4 @@
-"""Airflow on this machine: four processes, kept alive by a fifth.
+"""Airflow on this machine: three processes, kept alive by a fourth.
 
 `start` makes Airflow's database, hands over to a supervisor process in the background and waits until everything is
 healthy. The supervisor starts a process again when it dies, as all but one do when PostgreSQL goes away for a moment.
@@ -31,7 +31,9 @@ from recall.hooks import airflow_settings
 from recall.warehouse.connection import connect
 from recall.warehouse.secrets import secret
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS = ("api-server", "scheduler", "dag-processor")
+"""No task of ours hands itself to a triggerer: a question to a person waits in the database."""
+
 READY_SECONDS = 180.0
 STOP_SECONDS = 40.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -101,7 +103,7 @@ def start(home: Home, *, progress: Progress | None = None) -> Server:
     logs.mkdir(parents=True, exist_ok=True)
     airflow_settings.scheduler_dir(home).mkdir(parents=True, exist_ok=True)
     port = _port(home)
-    environment = {**os.environ, **airflow_settings.scheduler_environment(home, port), **_log_ports()}
+    environment = {**os.environ, **airflow_settings.scheduler_environment(home, port), **_log_port()}
     with watcher.stage("Airflow's database"):
         _make_database(home)
         _write_password(home)
@@ -237,7 +239,7 @@ class _Component:
 
 
 def _wait_until_healthy(home: Home, supervisor: subprocess.Popen[bytes]) -> Server:
-    """Waits until all four processes report health and the DAGs are known."""
+    """Waits until all processes report health and the DAGs are known."""
     deadline = time.monotonic() + READY_SECONDS
     missing = "its API server"
     while time.monotonic() < deadline:
@@ -264,7 +266,7 @@ def _first_unhealthy(server: Server) -> str:
 
     try:
         health = httpx.get(f"{server.address}/api/v2/monitor/health", timeout=5).raise_for_status().json()
-        for part in ("metadatabase", "scheduler", "dag_processor", "triggerer"):
+        for part in ("metadatabase", "scheduler", "dag_processor"):
             if (health.get(part) or {}).get("status") != "healthy":
                 return part
         return "" if airflow_rest.knows_chain(server) else "the list of DAGs"
@@ -340,15 +342,11 @@ def _port(home: Home) -> int:
     raise RecallError("no free port on 127.0.0.1")
 
 
-def _log_ports() -> dict[str, str]:
-    """Gives the processes that serve task logs a free port each, so that two Airflows fit on one machine."""
-    with socket.socket() as worker, socket.socket() as trigger:
-        worker.bind(("127.0.0.1", 0))
-        trigger.bind(("127.0.0.1", 0))
-        return {
-            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker.getsockname()[1]),
-            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger.getsockname()[1]),
-        }
+def _log_port() -> dict[str, str]:
+    """Gives the process that serves task logs a free port, so that two Airflows fit on one machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return {"AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(probe.getsockname()[1])}
 
 
 def _end(pid: int) -> bool:

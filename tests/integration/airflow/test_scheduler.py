@@ -254,12 +254,12 @@ def test_process_that_dies_is_started_again_and_the_others_stay(server: supervis
     before = running()
     assert set(before) == set(supervisor.COMPONENTS)
     # The one that is up again soonest: the supervisor makes no difference between them.
-    os.kill(before["triggerer"], signal.SIGKILL)
+    os.kill(before["dag-processor"], signal.SIGKILL)
     deadline = time.monotonic() + 60
-    while (after := running()).get("triggerer") in (None, before["triggerer"]):
-        assert time.monotonic() < deadline, "the triggerer was not started again"
+    while (after := running()).get("dag-processor") in (None, before["dag-processor"]):
+        assert time.monotonic() < deadline, "the DAG processor was not started again"
         time.sleep(0.2)
-    assert after == before | {"triggerer": after["triggerer"]}
+    assert after == before | {"dag-processor": after["dag-processor"]}
 
 
 def test_stop_leaves_no_process_behind(shop: Shop, server: supervisor.Server) -> None:
