@@ -9,6 +9,7 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, parse_qsl, urlencode
@@ -267,6 +268,17 @@ class EmailHarness(ChannelHarness):
                 raise AssertionError(fault)
 
 
+@cache
+def _moto_url() -> str:
+    """Where moto's server is: one for the whole run, which forgets everything when it is told to, and ends with it."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
 class MotoHarness(HttpHarness):
     """AWS, played by moto's server, behind a server that misbehaves."""
 
@@ -274,24 +286,13 @@ class MotoHarness(HttpHarness):
     peer = "moto server, behind a proxy that misbehaves"
     peer_loggers = ("werkzeug", "moto")
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        from moto.server import ThreadedMotoServer
-
-        self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self.behind = ""
+    behind = ""
 
     def __enter__(self) -> Self:
-        self.moto.start()
-        host, port = self.moto.get_host_and_port()
-        self.behind = f"http://{host}:{port}"
+        self.behind = _moto_url()
         with open_client(TIMEOUT_SECONDS) as client:
             client.post(f"{self.behind}/moto-api/reset")
         return super().__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        super().__exit__()
-        self.moto.stop()
 
     def answer(self, request: Request) -> Response:
         headers = {name: value for name, value in request.headers.items() if name not in ("connection", "expect")}

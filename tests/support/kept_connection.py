@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg.rows import tuple_row
 
 
@@ -50,8 +51,10 @@ class KeptConnections:
         idle = self._idle.setdefault((dsn, autocommit), [])
         while idle:
             kept = idle.pop()
-            if not kept.closed:
+            # The server may have been stopped meanwhile.
+            if kept.pgconn.exec_(b"").status == ExecStatus.EMPTY_QUERY:
                 return kept
+            kept.close()
         # A statement that it had prepared would be discarded with all the rest.
         connection = KeptConnection.connect(dsn, autocommit=autocommit, prepare_threshold=None)
         connection.keep_in(idle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from psycopg import sql
+from tests.support.kept_connection import KeptConnections
 
 from recall.domain.home import Home
 from recall.warehouse import embedded_postgres
@@ -19,6 +20,9 @@ THROWN_AWAY = {
     "shared_buffers": "128MB",
 }
 """Settings of the tests' servers; one that is killed and started again finds what it had, as its machine goes on."""
+
+
+_KEPT = KeptConnections()
 
 
 def start_thrown_away(home: Home) -> None:
@@ -38,7 +42,7 @@ def maintenance(home: Home) -> str:
 
 def clone_database(maintenance: str, name: str, template: str) -> None:
     """Makes a database with what another one has, to which nobody may be connected."""
-    with psycopg.connect(maintenance, autocommit=True) as connection:
+    with _KEPT.connect(maintenance, autocommit=True) as connection:
         connection.execute(
             sql.SQL("create database {} template {} strategy file_copy").format(
                 sql.Identifier(name), sql.Identifier(template)
@@ -48,5 +52,5 @@ def clone_database(maintenance: str, name: str, template: str) -> None:
 
 def drop_database(maintenance: str, name: str) -> None:
     """Drops a database, whoever is connected to it."""
-    with psycopg.connect(maintenance, autocommit=True) as connection:
+    with _KEPT.connect(maintenance, autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
