@@ -360,9 +360,14 @@ days as (
 
     select
         lines.line_id,
-        days.calendar_date as as_of_date
+        days.calendar_date as as_of_date,
+        wanted_days.line_id is not null as is_wanted
     from lines
     cross join lateral {{ date_spine('lines.first_date', 'lines.last_date') }} as days
+    left join wanted_days
+        on
+            lines.line_id = wanted_days.line_id
+            and days.calendar_date = wanted_days.as_of_date
 
 ),
 
@@ -371,6 +376,7 @@ counts as (
     select
         days.as_of_date,
         days.line_id,
+        days.is_wanted,
         codes.dimension_code,
         codes.{{ code }},
         sum(coalesce(moves_of_days.user_change, 0)) over (
@@ -389,14 +395,11 @@ counts as (
 )
 
 select
-    counts.as_of_date,
-    counts.line_id,
-    counts.dimension_code,
-    counts.{{ code }},
-    counts.user_count
+    as_of_date,
+    line_id,
+    dimension_code,
+    {{ code }},
+    user_count
 from counts
-inner join wanted_days
-    on
-        counts.line_id = wanted_days.line_id
-        and counts.as_of_date = wanted_days.as_of_date
+where is_wanted
 {% endmacro %}
