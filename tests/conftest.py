@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from recall.warehouse import embedded_postgres
 from recall.warehouse.connection import Role, dsn
 from recall.warehouse.schema import upgrade
 from recall.warehouse.secrets import read_secrets, write_secrets
+
+# Processes that share the tests keep the processors busy; more threads each only take them from one another.
+os.environ["RECALL_DBT_THREADS"] = "2"
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 WORKSPACE_SETTINGS = "business_time_zone: UTC\ncurrency_code: EUR\n"
