@@ -156,7 +156,7 @@ def test_compose_services_are_healthy_before_others_rely_on_them() -> None:
         if rule["condition"] == "service_completed_successfully"
     }
 
-    assert {"postgres", "api-server", "scheduler", "dag-processor", "smtp", "sftp"} <= set(services)
+    assert {"postgres", "api-server", "scheduler", "dag-processor", "triggerer", "smtp", "sftp"} <= set(services)
     assert {name for name, service in services.items() if "healthcheck" not in service} == one_shot
     for service in services.values():
         for rule in (service.get("depends_on") or {}).values():
