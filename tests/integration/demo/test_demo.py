@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.conftest import keep_parsed
 from tests.support.browser import look_at
 from tests.support.server_folder import server_folder
 
@@ -54,9 +55,10 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
+def demo(parsed_projects: Path) -> Iterator[Demo]:
     with server_folder("recall-demo-") as folder:
         home = Home(folder / "home")
+        keep_parsed(home, parsed_projects)
         try:
             yield Demo(home, run_demo(home), run_demo(home))
         finally:
