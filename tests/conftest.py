@@ -115,7 +115,7 @@ class Warehouse:
     """An empty, migrated warehouse that belongs to one test."""
 
     home: Home
-    kept: KeptConnections = field(default_factory=KeptConnections, repr=False)
+    kept: KeptConnections = field(default_factory=KeptConnections, repr=False, compare=False)
 
     def connect(self, role: Role = "owner", *, autocommit: bool = False) -> psycopg.Connection:
         """Opens a connection as one role; what ends its block goes on with the next one."""

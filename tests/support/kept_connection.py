@@ -52,7 +52,7 @@ class KeptConnections:
         while idle:
             kept = idle.pop()
             # The server may have been stopped meanwhile.
-            if kept.pgconn.exec_(b"").status == ExecStatus.EMPTY_QUERY:
+            if not kept.closed and kept.pgconn.exec_(b"").status == ExecStatus.EMPTY_QUERY:
                 return kept
             kept.close()
         # A statement that it had prepared would be discarded with all the rest.

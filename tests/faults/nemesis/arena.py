@@ -68,7 +68,7 @@ class RoundWarehouse:
     """
 
     home: Home
-    kept: KeptConnections = field(default_factory=KeptConnections)
+    kept: KeptConnections = field(default_factory=KeptConnections, repr=False, compare=False)
 
     def connect(self, role: Role = "owner", *, autocommit: bool = False) -> psycopg.Connection:
         """Opens a connection as one role; what ends its block goes on with the next one."""
