@@ -19,17 +19,24 @@ THROWN_AWAY = {
     # Whoever drops a table looks through all buffers, and a night of a small shop drops a hundred.
     "shared_buffers": "128MB",
 }
-"""Settings of the tests' servers; one that is killed and started again finds what it had, as its machine goes on."""
+"""Settings of the tests' servers."""
 
 
 _KEPT = KeptConnections()
 
 
-def start_thrown_away(home: Home) -> None:
-    """Starts the embedded server of a home for tests; the caller stops it."""
+def start_thrown_away(home: Home, *, is_killed: bool = False) -> None:
+    """Starts the embedded server of a home for tests; the caller stops it.
+
+    Args:
+        home: The home folder.
+        is_killed: Whether the server will be killed and must have what it committed when it is started again. Its
+            machine goes on, so that nothing but the last commits could be lost.
+    """
     embedded_postgres.start(home)
+    settings = THROWN_AWAY | ({"synchronous_commit": "on"} if is_killed else {})
     with psycopg.connect(maintenance(home), autocommit=True) as connection:
-        for setting, value in THROWN_AWAY.items():
+        for setting, value in settings.items():
             connection.execute(sql.SQL("alter system set {} = {}").format(sql.SQL(setting), sql.Literal(value)))
     embedded_postgres.stop(home)
     embedded_postgres.start(home)

@@ -90,7 +90,7 @@ class Arena:
         os.environ["RECALL_HOME"] = str(self.home.root)
         self.home.root.mkdir()
         try:
-            start_thrown_away(self.home)
+            start_thrown_away(self.home, is_killed=True)
             upgrade(self.home)
             template = RoundWarehouse(self.home)
             world = make_sending_world(template, self._workspace, FILES)
