@@ -14,7 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -206,17 +206,37 @@ def preload() -> None:
     """
     for module in ("dbt.cli.main", "dbt.adapters.postgres"):
         importlib.import_module(module)
+    home = current_home()
+    project = _parsed_before(home)
+    if project is None:
+        return
+    _parsed_projects[os.getpid(), DBT_PROJECT_DIR] = project
+    _invoke(["list", "--selector", "staging"], home=home, role="transformer")
+
+
+def parse_ahead(home: Home) -> None:
+    """Parses the project where nobody has done it for its files as they are, so that `preload` finds it.
+
+    A project that cannot be parsed is left to the night, which says why.
+
+    Args:
+        home: Below which what was parsed is kept.
+    """
+    if _parsed_before(home) is None:
+        with suppress(NotParsed):
+            load_project(home)
+
+
+def _parsed_before(home: Home) -> ParsedProject | None:
+    """What was parsed before of the project as it is now, read without dbt; None where nobody has done it."""
 
     def parse() -> Manifest:
         raise NotParsed
 
-    home = current_home()
     try:
-        project = load_parsed_project(DBT_PROJECT_DIR, home.dbt_target_dir / "parsed", parse)
+        return load_parsed_project(DBT_PROJECT_DIR, home.dbt_target_dir / "parsed", parse)
     except NotParsed:
-        return
-    _parsed_projects[os.getpid(), DBT_PROJECT_DIR] = project
-    _invoke(["list", "--selector", "staging"], home=home, role="transformer")
+        return None
 
 
 def scrub(message: str, *, names_are_quoted: bool = True) -> str:

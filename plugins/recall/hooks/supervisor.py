@@ -95,10 +95,14 @@ def start(home: Home, *, progress: Progress | None = None) -> Server:
     Raises:
         RecallError: A part did not come up; the message names its log. Nothing stays running.
     """
+    from recall.hooks import dbt
+
     watcher = progress or SilentProgress()
     running = running_server(home)
     if running is not None:
         return running
+    with watcher.stage("dbt project"):
+        dbt.parse_ahead(home)
     logs = _logs_dir(home)
     logs.mkdir(parents=True, exist_ok=True)
     airflow_settings.scheduler_dir(home).mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,9 @@ from dbt.contracts.graph.manifest import Manifest
 from tests.support.files import write_files
 
 from recall.domain.home import Home
+from recall.hooks import dbt
 from recall.hooks.dbt import load_project
-from recall.hooks.parsed_project import NotParsed, load_parsed_project
+from recall.hooks.parsed_project import NotParsed, ParsedProject, load_parsed_project
 
 
 def test_project_is_parsed_again_only_where_its_code_is_another_or_the_file_is_damaged(tmp_path: Path) -> None:
@@ -56,6 +57,29 @@ def test_what_was_read_before_is_as_good_as_long_as_the_files_are_the_same(tmp_p
         load_parsed_project(project, folder, refuse, [inherited])
     changed = load_parsed_project(project, folder, Manifest, [inherited])
     assert load_parsed_project(project, folder, refuse, [inherited, changed]) is changed
+
+
+def test_project_is_parsed_ahead_once_and_a_broken_one_is_left_to_the_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, home = tmp_path / "project", Home(tmp_path / "home")
+    write_files(project, {"models/a.sql": "select 1"})
+    asked: list[Home] = []
+
+    def parse(place: Home) -> ParsedProject:
+        asked.append(place)
+        if len(asked) > 1:
+            raise NotParsed
+        return load_parsed_project(project, place.dbt_target_dir / "parsed", Manifest)
+
+    monkeypatch.setattr(dbt, "DBT_PROJECT_DIR", project)
+    monkeypatch.setattr(dbt, "load_project", parse)
+    dbt.parse_ahead(home)
+    dbt.parse_ahead(home)
+    assert asked == [home]
+    write_files(project, {"models/a.sql": "select from"})
+    dbt.parse_ahead(home)
+    assert asked == [home, home]
 
 
 def test_names_of_the_database_and_of_the_schemas_are_those_that_were_asked_for(home: Home) -> None:
