@@ -90,10 +90,10 @@ class Oracle:
     def _visible(self, table: str) -> list[dict[str, Any]]:
         """Per key the version that the as-of date sees."""
         chosen = []
-        if self._landed[table].empty:
-            return []
-        for _, versions in self._landed[table].groupby(KEYS[table], sort=True):
-            records = versions.to_dict("records")
+        versions: defaultdict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        for row in self._landed[table].to_dict("records"):
+            versions[tuple(row[name] for name in KEYS[table])].append(row)
+        for _, records in sorted(versions.items()):
             seen = [row for row in records if is_seen(row, self.as_of_date)]
             moment = max(map(changed_at, seen)) if seen else min(map(changed_at, records))
             candidates = [row for row in seen or records if changed_at(row) == moment]
@@ -110,9 +110,12 @@ class Oracle:
             user_id = self._merges[user_id]
         return user_id
 
+    @cached_property
+    def _known_users(self) -> set[str]:
+        return set(self._landed["users"]["user_id"])
+
     def _is_known(self, user_id: str) -> bool:
-        users = self._landed["users"]
-        return users.empty or user_id in set(users["user_id"])
+        return not self._known_users or user_id in self._known_users
 
     @cached_property
     def users(self) -> dict[str, dict[str, Any]]:
