@@ -234,7 +234,10 @@ def layers_by_day(shop: counted.Shop) -> dict[tuple[str, str, date, int], str]:
 def test_layer_curves_equal_a_recount_of_every_episode_and_day(
     fitted: psycopg.Connection[Any], shop: counted.Shop, touches: dict[str, set[date]]
 ) -> None:
-    gaps = gaps_of(shop)
+    gaps: dict[tuple[str, str], list[Gap]] = defaultdict(list)
+    for gap in gaps_of(shop):
+        gaps["", gap.line_id].append(gap)
+        gaps["untouched_", gap.line_id].append(untouched(gap, touches))
     layer_of = layers_by_day(shop)
 
     def is_in(gap: Gap, layer_code: str, day: int) -> bool:
@@ -245,9 +248,8 @@ def test_layer_curves_equal_a_recount_of_every_episode_and_day(
         fitted, f"select * from marts.fct_return_curves where fitted_date = '{AS_OF}' and layer_code <> 'all'"
     ):
         day = row["quiet_days"]
-        in_line = [gap for gap in gaps if gap.line_id == row["line_id"]]
         for prefix in ("", "untouched_"):
-            known = in_line if not prefix else [untouched(gap, touches) for gap in in_line]
+            known = gaps[prefix, row["line_id"]]
             at_risk = [gap for gap in known if gap.days >= day and is_in(gap, row["layer_code"], day - 1)]
             assert row[f"{prefix}at_risk_count"] == len(at_risk), row
             assert row[f"{prefix}returned_count"] == sum(gap.is_returned and gap.days == day for gap in at_risk), row
