@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from recall.warehouse import embedded_postgres
 from recall.warehouse.connection import Role, dsn
 from recall.warehouse.schema import upgrade
 from recall.warehouse.secrets import read_secrets, write_secrets
+
+# As wherever dbt runs (recall.hooks.lean_dbt), from the beginning: what is collected and imported stays.
+gc.set_threshold(100_000)
 
 # Processes that share the tests keep the processors busy; more threads each only take them from one another.
 os.environ["RECALL_DBT_THREADS"] = "2"
