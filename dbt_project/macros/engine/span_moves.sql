@@ -217,15 +217,7 @@ lines as (
 
 )
 
-select
-    line_id,
-    least(first_date, earlier_first_date) as from_date,
-    case
-        when first_date is null or earlier_first_date is null then {{ add_days(as_of_date(), 1) }}
-        else greatest(first_date, earlier_first_date)
-    end as until_date
-from lines
-where first_date is distinct from earlier_first_date
+{{ moved_beginnings('lines', 'first_date', 'earlier_first_date') }}
 {%- if not is_full_rebuild() %}
 
 union all
@@ -246,6 +238,28 @@ select
 from lines
 {%- endif %}
 {% endmacro %}
+
+
+{#-
+    The ranges between two beginnings where a line has another one tonight than yesterday; where there was none, or is none
+    any more, up to D. Renders a select of line_id, from_date and until_date.
+
+    Args:
+        lines: Where the beginnings are: a relation of line_id and the two.
+        first_date: Tonight's, a column.
+        earlier_first_date: Yesterday's, a column.
+-#}
+{% macro moved_beginnings(lines, first_date, earlier_first_date) -%}
+select
+    line_id,
+    least({{ first_date }}, {{ earlier_first_date }}) as from_date,
+    case
+        when {{ first_date }} is null or {{ earlier_first_date }} is null then {{ add_days(as_of_date(), 1) }}
+        else greatest({{ first_date }}, {{ earlier_first_date }})
+    end as until_date
+from {{ lines }}
+where {{ first_date }} is distinct from {{ earlier_first_date }}
+{%- endmacro %}
 
 
 {#-

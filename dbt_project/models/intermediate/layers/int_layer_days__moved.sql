@@ -32,15 +32,7 @@ ranges as (
 
     union all
 
-    select
-        line_id,
-        least(first_visit_date, earlier_first_visit_date) as from_date,
-        case
-            when first_visit_date is null or earlier_first_visit_date is null then {{ add_days(as_of_date(), 1) }}
-            else greatest(first_visit_date, earlier_first_visit_date)
-        end as until_date
-    from line_visits
-    where first_visit_date is distinct from earlier_first_visit_date
+    {{ moved_beginnings('line_visits', 'first_visit_date', 'earlier_first_visit_date') }}
 
 )
 
