@@ -22,11 +22,9 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import httpx
-
 from recall.channels.base import MessageDeliveryBase, required
 from recall.channels.contract import Answer, Message, Settings, Traits
-from recall.channels.http_peer import TIMEOUT_SECONDS, post
+from recall.channels.http_peer import TIMEOUT_SECONDS, open_client, post
 from recall.channels.quiet_logs import quiet_logs
 
 URL_VARIABLE = "RECALL_$NAME_URL"
@@ -59,7 +57,7 @@ class $NameDelivery(MessageDeliveryBase):
         quiet_logs()
         self._url = required(settings, URL_VARIABLE, "the address of the interface")
         self._token = required(settings, TOKEN_VARIABLE, "the interface's token")
-        self._http = httpx.Client(timeout=timeout_seconds)
+        self._http = open_client(timeout_seconds)
 
     def __exit__(self, *_: object) -> None:
         """Lets go of the connections."""
