@@ -313,7 +313,7 @@ class FileDropDelivery:
                 formula_safe(content.subject) if content else "",
                 formula_safe(content.text) if content else "",
                 formula_safe(self.unsubscribe_url(message.idempotency_key)),
-                *map(formula_safe, coupon_cells(message)),
+                *(map(formula_safe, coupon_cells(message)) if message.coupon else _NO_COUPON),
             )
 
 
@@ -528,7 +528,7 @@ def formula_safe(cell: str) -> str:
     Returns:
         The text, with an apostrophe before it where it could begin a formula.
     """
-    if cell[:1].isalnum() or _PHONE.fullmatch(cell) or not _FORMULA.match(cell):
+    if not cell or cell[0].isalnum() or _PHONE.fullmatch(cell) or not _FORMULA.match(cell):
         return cell
     return f"'{cell}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from recall.channels.contract import Delivery, Message
 from recall.domain.message_template import OWN_NAMES, MessageTemplate, RenderedMessage, parse_template
@@ -47,25 +48,13 @@ def rendered(composition: Composition, unsubscribe_url: str) -> RenderedMessage 
     own = {"unsubscribe_url": unsubscribe_url}
     if (coupon := composition.coupon) is not None:
         own["coupon_code"] = coupon.code
-    return _copy(_shared(composition, has_coupon=coupon is not None))(own)
-
-
-def _shared(composition: Composition, *, has_coupon: bool) -> Composition:
-    """Returns what a copy may mention without what is the member's own; members of one copy have the same."""
-    return composition._replace(
-        send_id=0,
-        fence=0,
-        audience_id="",
-        idempotency_key="",
-        contact_value="",
-        time_zone=None,
-        coupon_code="" if has_coupon else None,
-    )
+    return _copy(composition.shared, None if coupon is None else "")(own)
 
 
 @lru_cache(maxsize=4096)
-def _copy(shared: Composition) -> Callable[[Mapping[str, str]], RenderedMessage]:
-    """Returns what many members are told, but for what is a member's own."""
+def _copy(values: tuple[Any, ...], code: str | None) -> Callable[[Mapping[str, str]], RenderedMessage]:
+    """Returns what many members are told, but for what is a member's own; a code stands for theirs."""
+    shared = Composition.of_nobody(values, code)
     assert shared.template_source is not None
     variables: dict[str, str | int] = {
         "campaign_id": shared.campaign_id,

@@ -59,7 +59,9 @@ class Composition(NamedTuple):
         audience_id: The entry.
         idempotency_key: Names the send to the peer.
         contact_value: The normalised contact.
-        campaign_id: The campaign.
+        time_zone: Zone of the user as delivered; None if unknown, and in a preview.
+        coupon_code: Code of the coupon; None where the offer has none.
+        campaign_id: The campaign. This and what follows is the same for many members.
         step_number: Its step.
         arm_code: The arm.
         variant_code: Variant of the copy.
@@ -69,9 +71,8 @@ class Composition(NamedTuple):
         line_name: Name of the business line.
         locale: Language of the copy.
         template_source: The frozen template; None where the arm has none.
-        time_zone: Zone of the user as delivered; None if unknown, and in a preview.
-        coupon_code: Code of the coupon; None where the offer has none. Like the four that follow.
-        coupon_from_date: First business date on which it can be redeemed.
+        coupon_from_date: First business date on which the coupon can be redeemed; None where the offer has none. Like
+            the three that follow.
         coupon_until_date: Last business date on which it can be redeemed.
         coupon_reward_amount: What it takes off an order, in the workspace's currency.
         coupon_threshold_amount: What the order must be worth at least; None for any order.
@@ -82,6 +83,8 @@ class Composition(NamedTuple):
     audience_id: str
     idempotency_key: str
     contact_value: str
+    time_zone: str | None
+    coupon_code: str | None
     campaign_id: str
     step_number: int
     arm_code: str
@@ -92,16 +95,29 @@ class Composition(NamedTuple):
     line_name: str
     locale: str
     template_source: str | None
-    time_zone: str | None
-    coupon_code: str | None = None
-    coupon_from_date: date | None = None
-    coupon_until_date: date | None = None
-    coupon_reward_amount: Decimal | None = None
-    coupon_threshold_amount: Decimal | None = None
+    coupon_from_date: date | None
+    coupon_until_date: date | None
+    coupon_reward_amount: Decimal | None
+    coupon_threshold_amount: Decimal | None
 
     def __repr__(self) -> str:
         """Names the send only."""
         return f"Composition(send_id={self.send_id})"
+
+    @property
+    def shared(self) -> tuple[Any, ...]:
+        """What is the same for many members: the values from campaign_id on."""
+        return self[_OWN_VALUES:]
+
+    @classmethod
+    def of_nobody(cls, shared: tuple[Any, ...], coupon_code: str | None) -> Composition:
+        """Returns what members share, as of one who has nothing of their own.
+
+        Args:
+            shared: As `shared` of one of them.
+            coupon_code: Stands for the code of theirs; None where they have none.
+        """
+        return cls(0, 0, "", "", "", None, coupon_code, *shared)
 
     @property
     def coupon(self) -> Coupon | None:
@@ -120,6 +136,9 @@ class Composition(NamedTuple):
             self.coupon_reward_amount,
             self.coupon_threshold_amount,
         )
+
+
+_OWN_VALUES = Composition._fields.index("campaign_id")
 
 
 @dataclass(frozen=True)

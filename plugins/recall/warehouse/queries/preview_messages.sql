@@ -8,6 +8,8 @@ select
         members.campaign_id, members.step_number, members.channel, members.contact_id, members.last_key_date
     ) as idempotency_key,
     points.contact_value,
+    null as time_zone,
+    case when terms.offer_code is not null then %(sample_code)s end as coupon_code,
     members.campaign_id,
     members.step_number,
     members.arm_code,
@@ -18,8 +20,6 @@ select
     coalesce(lines.line_name, members.line_id) as line_name,
     coalesce(templates.locale, campaigns.default_locale) as locale,
     templates.template_source,
-    null as time_zone,
-    case when terms.offer_code is not null then %(sample_code)s end as coupon_code,
     members.selected_date + terms.from_days as coupon_from_date,
     members.selected_date + terms.until_days as coupon_until_date,
     terms.reward_amount as coupon_reward_amount,
