@@ -1,7 +1,8 @@
 -- Takes the key of each entry asked for that may be sent, for one worker. A key that is taken, or that was used up, gives
 -- no row. What leaves as files is bound to them at once: from now on the peer may have it.
 with candidates as (
-    select distinct on (asked.campaign_id, asked.step_number, asked.contact_id, asked.last_key_date)
+    -- Contacts first: almost all of them differ, so that most comparisons of the sort end there.
+    select distinct on (asked.contact_id, asked.campaign_id, asked.step_number, asked.last_key_date)
         asked.audience_id,
         asked.campaign_id,
         asked.step_number,
@@ -21,7 +22,7 @@ with candidates as (
         on asked.campaign_id = files.campaign_id and asked.step_number = files.step_number
     where asked.reason_code is null
     order by
-        asked.campaign_id asc, asked.step_number asc, asked.contact_id asc, asked.last_key_date asc,
+        asked.contact_id asc, asked.campaign_id asc, asked.step_number asc, asked.last_key_date asc,
         asked.audience_id asc
 )
 

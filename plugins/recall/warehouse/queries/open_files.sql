@@ -1,9 +1,10 @@
 -- Files for what is asked for and may be sent, one for each campaign and step, named after the keys.
 with candidates as (
-    select channel, campaign_id, step_number, selected_date, idempotency_key
+    -- A key tells all the rest of itself: keys are sorted, not the columns that are alike in all.
+    select distinct on (idempotency_key) idempotency_key, channel, campaign_id, step_number, selected_date
     from asked
     where reason_code is null
-    group by channel, campaign_id, step_number, selected_date, idempotency_key
+    order by idempotency_key asc, selected_date asc
 ),
 
 files as (
