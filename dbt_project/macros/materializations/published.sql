@@ -3,14 +3,15 @@
     rows move in one place only, the operation `publish`.
 
     `dbt build` makes sure that the table exists as its contract says: columns, primary key, indexes, comments,
-    grants. New columns are added at the end; a column that left the contract stays, empty from then on. A changed
-    type or key is refused with the statement that a person would run.
+    grants. New columns are added at the end; a column that left the contract stays, empty from then on; an index that left
+    the configuration is dropped, and one that somebody else made stays. A changed type or key is refused with the
+    statement that a person would run.
 
     The SQL of the model says which columns come from which delta; the contract is compared with it, but no row is
     written. A model in two files:
 
         -- models/marts/core/fct_user_days.sql
-        {{ config(scope='user_days', indexes=[{'columns': ['line_id', 'activity_date']}]) }}
+        {{ config(scope='user_days') }}
 
         select user_id, line_id, activity_date, order_count
         from {{ ref('int_user_days__delta') }}
@@ -91,6 +92,9 @@
     {% if existing_relation is none or changes or is_full_rebuild() %}
         {% for index in config.get('indexes', []) %}
             {% do run_query(create_index_statement(target_relation, index)) %}
+        {% endfor %}
+        {% for name in indexes_no_longer_configured(target_relation, config.get('indexes', [])) %}
+            {% do run_query('drop index ' ~ target_relation.schema ~ '.' ~ name) %}
         {% endfor %}
         {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
         {% do persist_docs(target_relation, model) %}
@@ -192,7 +196,32 @@
 
 {#- `create index if not exists` under a name that follows from the table and its columns. -#}
 {% macro create_index_statement(relation, index) -%}
-    create {{ 'unique ' if index.get('unique') }}index if not exists
-        {{ (relation.identifier ~ '__' ~ index['columns'] | join('_'))[:63] }}
+    create {{ 'unique ' if index.get('unique') }}index if not exists {{ index_name(relation, index) }}
     on {{ relation }} ({{ index['columns'] | join(', ') }})
 {%- endmacro %}
+
+
+{#- What an index of a published table is called. -#}
+{% macro index_name(relation, index) -%}
+    {{ (relation.identifier ~ '__' ~ index['columns'] | join('_'))[:63] }}
+{%- endmacro %}
+
+
+{#- The names of a table's indexes that an earlier configuration made and this one does not ask for: a list. -#}
+{% macro indexes_no_longer_configured(relation, indexes) %}
+    {% set query %}
+        select cast(names.relname as text) as index_name
+        from pg_catalog.pg_index as existing
+        inner join pg_catalog.pg_class as names
+            on existing.indexrelid = names.oid
+        where
+            existing.indrelid = to_regclass('{{ relation.schema }}.{{ relation.identifier }}')
+            and starts_with(names.relname, '{{ relation.identifier }}__')
+        order by names.relname
+    {% endset %}
+    {% set configured = [] %}
+    {% for index in indexes %}
+        {% do configured.append(index_name(relation, index)) %}
+    {% endfor %}
+    {{ return(run_query(query).columns[0].values() | reject('in', configured) | list) }}
+{% endmacro %}

@@ -240,3 +240,26 @@ def test_stable_view_that_lost_a_column_is_refused_with_who_stands_on_it(project
     with pytest.raises(RecallError, match=r"marts\.fct_ages cannot be replaced in place.*bi_ages"):
         project.build()
     assert project.rows("select * from public.bi_ages") == [(2,)]
+
+
+def test_index_that_leaves_the_configuration_is_dropped_and_others_stay(project: Project) -> None:
+    indexed = "{{ config(scope='users', indexes=[{'columns': ['thing_count']}]) }} "
+    plain = "{{ config(scope='users') }} "
+    select = "select user_id, thing_count from {{ ref('int_things__delta') }}"
+    project.write("marts/fct_things.sql", indexed + select)
+    project.build(full_refresh=True)
+    project.publish()
+    project.run("create index of_an_analyst on marts.fct_things (thing_count, user_id)")
+    names = (
+        "select cast(relname as text) from pg_class inner join pg_index on indexrelid = pg_class.oid"
+        " where indrelid = 'marts.fct_things'::regclass and not indisprimary order by 1"
+    )
+    assert project.rows(names) == [("fct_things__thing_count",), ("of_an_analyst",)]
+
+    project.write("marts/fct_things.sql", plain + select)
+    project.build(full_refresh=True)
+    project.publish()
+    assert project.rows(names) == [("of_an_analyst",)]
+    in_partition = "select count(*) from pg_indexes where tablename like 'fct_things__rows_%'"
+    # Its key, and what the analyst asked for.
+    assert project.rows(in_partition) == [(2,)]

@@ -1,5 +1,5 @@
 -- One row per user, line (any included) and day with activity.
-{{ config(scope='user_days', indexes=[{'columns': ['line_id', 'activity_date']}]) }}
+{{ config(scope='user_days') }}
 
 select
     user_id,
