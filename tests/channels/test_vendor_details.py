@@ -93,8 +93,8 @@ def halves(bad: set[int], calls: list[int], *, stops_at: int = 99) -> Any:
 
 
 def numbered(count: int, tmp_path: Path) -> list[Message]:
-    harness = CouponApiHarness(tmp_path)
-    return [harness.message(number, contact_value=str(number)) for number in range(count)]
+    with CouponApiHarness(tmp_path) as harness:
+        return [harness.message(number, contact_value=str(number)) for number in range(count)]
 
 
 def test_two_poisons_among_sixteen_are_found_in_few_calls(tmp_path: Path) -> None:
@@ -198,9 +198,9 @@ def test_wechat_token_that_has_expired_is_renewed_once_and_the_message_sent_once
 
 
 def test_wechat_template_says_that_it_remembers_ten_minutes_and_carries_no_marketing(tmp_path: Path) -> None:
-    harness = WechatHarness(tmp_path)
-    harness.inject("marketing_refused")
-    traits = harness.open().traits
+    with WechatHarness(tmp_path) as harness:
+        harness.inject("marketing_refused")
+        traits = harness.open().traits
 
     assert traits.remembers_keys_for == timedelta(minutes=10)
     assert not traits.may_carry_marketing
@@ -210,9 +210,9 @@ def test_wechat_template_says_that_it_remembers_ten_minutes_and_carries_no_marke
     "url", ["https://127.0.0.1/hook", "https://10.0.0.8/hook", "https://[::1]/hook", "https://169.254.169.254/x"]
 )
 def test_webhook_to_an_inner_address_is_not_called(url: str, tmp_path: Path) -> None:
-    harness = WebhookHarness(tmp_path)
     secret = {"RECALL_WEBHOOK_SECRET": "whsec_" + "A" * 44}
     with (
+        WebhookHarness(tmp_path) as harness,
         WebhookDelivery(Settings("event", {"RECALL_WEBHOOK_URL": url} | secret, tmp_path)) as way,
         pytest.raises(ChannelUnavailable, match="inner_address"),
     ):
@@ -283,8 +283,8 @@ def test_outcomes_are_read_back_from_the_partners_files(
 
 
 def test_preview_of_an_audience_shows_hashes_only(tmp_path: Path) -> None:
-    harness = MetaHarness(tmp_path)
-    path = harness.open().preview([harness.message(0)], tmp_path)
+    with MetaHarness(tmp_path) as harness:
+        path = harness.open().preview([harness.message(0)], tmp_path)
 
     (line,) = path.read_text().splitlines()
     assert set(json.loads(line)) == {"idempotency_key", "PHONE_SHA256"}
