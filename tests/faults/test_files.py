@@ -16,12 +16,23 @@ from tests.support.sftp_peer import SftpPeer
 from recall.domain.errors import RecallError
 from recall.hooks import delivery
 from recall.warehouse import ledger
+from recall.warehouse.arrays import BigintArray
 
 CHANNELS_HEADER = (
     "channel,channel_name,delivery_code,contact_code,unit_cost_amount,daily_capacity,may_carry_marketing,"
     "default_consent,rate_per_second,batch_size,quiet_from,quiet_until,valid_from\n"
     "email,E-mail,smtp,email,0.001,,true,false,,,,,1970-01-01\n"
 )
+CLAIM_OF_FIRST = ledger.ClaimRequest(
+    SELECTED_DATE,
+    "gift",
+    owner="first",
+    lease=delivery.LEASE,
+    row_limit=10,
+    tried_before="-infinity",
+    now=datetime(2026, 3, 11, 12, tzinfo=UTC),
+)
+"""What a worker asks for who takes the whole of the day's list."""
 
 
 @pytest.fixture
@@ -199,16 +210,7 @@ def test_file_is_a_workers_until_time_or_another_takes_a_message_of_it(world: Se
         def held_count(owner: str) -> int | None:
             return ledger.count_held_members(connection, batch_id, owner=owner)
 
-        request = ledger.ClaimRequest(
-            SELECTED_DATE,
-            "gift",
-            owner="first",
-            lease=delivery.LEASE,
-            row_limit=10,
-            tried_before="-infinity",
-            now=datetime(2026, 3, 11, 12, tzinfo=UTC),
-        )
-        (batch_id,), looked_at = ledger.claim_files(connection, request)
+        (batch_id,), looked_at = ledger.claim_files(connection, CLAIM_OF_FIRST)
         assert (looked_at, held_count("first"), held_count("second")) == (2, 2, None)
 
         # Ann's message is another one's by now: Bob's is still the first one's, and the file is nobody's to end.
@@ -228,3 +230,24 @@ def test_file_is_a_workers_until_time_or_another_takes_a_message_of_it(world: Se
         assert held_count("second") == 0
         assert connection.execute("select state, member_count from ledger.batches").fetchall() == [("delivered", 2)]
     assert set(world.entries().values()) == {("sent", None)}
+
+
+def test_message_that_is_anothers_before_its_file_is_composed_is_not_in_it(
+    world: SendingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.people(["ann", "bob"], arm="parcel")
+    delivery.register_members(AS_OF_DATE)
+    with world.warehouse.connect("exporter") as connection:
+        (batch_id,), _ = ledger.claim_files(connection, CLAIM_OF_FIRST)
+        listed: list[int] = []
+
+        def once_listed(send_ids: list[int]) -> BigintArray:
+            listed.extend(send_ids)
+            connection.execute("update ledger.sends set lease_owner = 'second' where user_id = 'ann'")
+            return BigintArray(send_ids)
+
+        monkeypatch.setattr(ledger, "BigintArray", once_listed)
+        with ledger.composing(connection, batch_id, owner="first") as compositions:
+            contacts = [one.contact_value for one in compositions]
+        assert len(listed) == 2
+        assert contacts == ["bob Street 1, Berlin"]

@@ -313,7 +313,7 @@ class FileDropDelivery:
                 formula_safe(content.subject) if content else "",
                 formula_safe(content.text) if content else "",
                 formula_safe(self.unsubscribe_url(message.idempotency_key)),
-                *(map(formula_safe, coupon_cells(message)) if message.coupon else _NO_COUPON),
+                *map(formula_safe, coupon_cells(message)),
             )
 
 

@@ -822,7 +822,7 @@ def compose(connection: psycopg.Connection, claims: Sequence[Claim | Removal]) -
     with connection.cursor(row_factory=_composition) as cursor:
         return cursor.execute(
             query("compose_messages"),
-            {"send_ids": BigintArray(one.send_id for one in claims), "has_time_zones": True},
+            {"send_ids": BigintArray(one.send_id for one in claims), "owner": None, "has_time_zones": True},
         ).fetchall()
 
 
@@ -837,7 +837,7 @@ def composing(connection: psycopg.Connection, batch_id: str, *, owner: str) -> I
     """
     row = connection.execute(query("list_send_ids"), {"batch_id": batch_id, "owner": owner}).fetchone()
     assert row is not None
-    parameters = {"send_ids": BigintArray(row[0]), "has_time_zones": False}
+    parameters = {"send_ids": BigintArray(row[0]), "owner": owner, "has_time_zones": False}
     # All of it is read: what gives the first rows soonest would take hours for the last ones.
     connection.execute("set cursor_tuple_fraction = 1")
     with connection.cursor("compositions", row_factory=_composition, withhold=True) as portal:

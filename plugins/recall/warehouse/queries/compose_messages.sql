@@ -55,5 +55,10 @@ left join lateral (
     order by case when copies.locale = lower(left(users.locale, 2)) then 0 else 1 end
     limit 1
 ) as templates on true
-where case when campaigns.campaign_id is not null then true end
+where
+    case
+        when campaigns.campaign_id is not null
+            -- Of a file, what its worker still holds: others may have settled a send since it was listed.
+            then %(owner)s::text is null or (sends.state = 'claimed' and sends.lease_owner = %(owner)s)
+    end
 order by sends.idempotency_key
