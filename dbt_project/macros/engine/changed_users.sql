@@ -36,7 +36,8 @@
 
     select
         coalesce(user_merges.merged_into, seen_users.user_id) as user_id,
-        cast('0001-01-01' as date) as replace_from_date
+        cast('0001-01-01' as date) as replace_from_date,
+        true as is_counted_anew
     from seen_users
     left join user_merges
         on seen_users.user_id = user_merges.user_id
@@ -46,7 +47,8 @@
 
 {#-
     The users of a delta night, and the first of their days that changed: null where only a timer fell due or the
-    user's own row changed, so that no day did.
+    user's own row changed, so that no day did. Who is counted anew has another row of the own or other rewards, of which
+    also days hang that did not change.
 
     Every change reaches the days of the row as it was and as it is: a load writes down the values of each version that
     it removed or filed away (control.row_changes), and the other versions of a key are looked up.
@@ -377,7 +379,8 @@
 
         select
             user_id,
-            {{ business_date('happened_at') }} as replace_from_date
+            {{ business_date('happened_at') }} as replace_from_date,
+            false as is_counted_anew
         from changed_instants
         where {{ business_date('happened_at') }} <= {{ as_of_date() }}
 
@@ -386,7 +389,8 @@
         {# An order that is gone altogether is still in yesterday's mart. #}
         select
             orders.user_id,
-            orders.ordered_date as replace_from_date
+            orders.ordered_date as replace_from_date,
+            false as is_counted_anew
         from {{ yesterday('fct_orders') }} as orders
         inner join changed_orders
             on orders.order_id = changed_orders.order_id
@@ -395,28 +399,32 @@
 
         select
             user_id,
-            {{ ever }} as replace_from_date
+            {{ ever }} as replace_from_date,
+            true as is_counted_anew
         from moved_users
 
         union all
 
         select
             user_id,
-            cast(null as date) as replace_from_date
+            cast(null as date) as replace_from_date,
+            true as is_counted_anew
         from changed_user_rows
 
         union all
 
         select
             user_id,
-            cast(null as date) as replace_from_date
+            cast(null as date) as replace_from_date,
+            true as is_counted_anew
         from reward_users
 
         union all
 
         select
             user_id,
-            cast(null as date) as replace_from_date
+            cast(null as date) as replace_from_date,
+            false as is_counted_anew
         from due_users
 
         {%- if users_were_first_delivered() %}
@@ -426,7 +434,8 @@
         {# Until now every user counted as known. #}
         select
             user_id,
-            {{ ever }} as replace_from_date
+            {{ ever }} as replace_from_date,
+            true as is_counted_anew
         from {{ yesterday('dim_users') }} as users
         {%- endif %}
 
@@ -437,7 +446,8 @@
 
         select
             changes.user_id,
-            changes.replace_from_date
+            changes.replace_from_date,
+            changes.is_counted_anew
         from changes
         left join user_merges
             on changes.user_id = user_merges.user_id
@@ -449,7 +459,8 @@
 
         select
             user_merges.merged_into as user_id,
-            changes.replace_from_date
+            changes.replace_from_date,
+            changes.is_counted_anew
         from changes
         inner join user_merges
             on changes.user_id = user_merges.user_id
@@ -458,7 +469,8 @@
 
     select
         user_id,
-        min(replace_from_date) as replace_from_date
+        min(replace_from_date) as replace_from_date,
+        (max(case when is_counted_anew then 1 else 0 end) = 1) as is_counted_anew
     from final
     group by user_id
 {% endmacro %}

@@ -1,25 +1,25 @@
 {#-
-    The rows of a published table, as tonight leaves them, of the users whose personas and reasons are decided tonight:
-    the changed ones' from its delta, the others' from yesterday. A relation to select from.
+    The rows of a published table, as tonight leaves them, for which personas and reasons are decided tonight: those of
+    its delta, and of users whom goods or channels concern also those that stand. A relation to select from.
 
     Args:
-        name: The published model, with the scope users.
+        name: The published model; its scope is about users or their episodes.
         columns: The columns to read; user_id is among them.
-        delta: Where the changed users' rows are, by `ref`; the delta of the model by default.
 -#}
-{% macro profiled_rows(name, columns, delta=none) -%}
+{% macro profiled_rows(name, columns) -%}
     {%- set users = ref('int_users__profiled') -%}
-    {%- set changed = delta or ref(delta_name(name)) -%}
     (
         select {{ columns | join(', ') }}
-        from {{ changed }}
+        from {{ ref(delta_name(name)) }}
         {%- if not is_full_rebuild() %}
         union all
-        select {% for column in columns %}standing_rows.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-        from {{ yesterday(name) }} as standing_rows
-        inner join {{ users }} as profiled_users
-            on standing_rows.user_id = profiled_users.user_id
-        where not profiled_users.is_changed
+        select {% for column in columns %}target_rows.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        from {{ users }} as profiled_users
+        inner join {{ yesterday(name) }} as target_rows
+            on profiled_users.user_id = target_rows.user_id
+        where
+            profiled_users.is_concerned
+            and not ({{ scope_condition(node_called(name)) }})
         {%- endif %}
     )
 {%- endmacro %}

@@ -6,24 +6,16 @@
 
     Args:
         spans: The published model that holds the spans, e.g. 'int_layer_bands'; its delta holds tonight's.
-        users: The users whose spans tonight's delta replaces, by `ref`.
         moves: The published model that holds the moves.
         dimensions: Per dimension code the column that holds its code in the spans.
         code: Name of the column of the code.
         valid_from: The first day of a span, a column.
         valid_to: The day before which it ends, a column; null while nothing ends it.
 -#}
-{% macro span_moves(spans, users, moves, dimensions, code, valid_from='valid_from', valid_to='valid_to') %}
+{% macro span_moves(spans, moves, dimensions, code, valid_from='valid_from', valid_to='valid_to') %}
 with
 
-changed_users as (
-
-    select user_id
-    from {{ users }}
-
-),
-
--- What tonight's users' spans brought so far is taken back, and what they bring tonight is added.
+-- What tonight's spans replace had brought is taken back, and what they bring is added.
 spans as (
 
     select
@@ -39,16 +31,14 @@ spans as (
     union all
 
     select
-        spans.line_id,
-        spans.{{ valid_from }} as valid_from,
-        spans.{{ valid_to }} as valid_to,
+        replaced_spans.line_id,
+        replaced_spans.{{ valid_from }} as valid_from,
+        replaced_spans.{{ valid_to }} as valid_to,
         {%- for column in dimensions.values() %}
-        spans.{{ column }},
+        replaced_spans.{{ column }},
         {%- endfor %}
         -1 as weight
-    from {{ yesterday(spans) }} as spans
-    inner join changed_users
-        on spans.user_id = changed_users.user_id
+    from {{ replaced_rows(spans, ['line_id', valid_from, valid_to] + dimensions.values() | list) }} as replaced_spans
 
 ),
 

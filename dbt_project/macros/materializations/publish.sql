@@ -59,7 +59,7 @@
     {% set target_relation = relation_of(node) %}
     {% set delta_relation = relation_of(delta_of(node)) %}
     {% set columns = node.columns.keys() | join(', ') %}
-    {% set are_compared = node.config.scope != 'user_days' %}
+    {% set are_compared = node.config.scope not in ('user_days', 'replaced_days') %}
     {% call statement('delete_scope') %}
         delete from {{ target_relation }} as target_rows
         where {{ scope_condition(node) }}

@@ -11,7 +11,7 @@
     written. A model in two files:
 
         -- models/marts/core/fct_user_days.sql
-        {{ config(scope='user_days') }}
+        {{ config(scope='replaced_days') }}
 
         select user_id, line_id, activity_date, order_count
         from {{ ref('int_user_days__delta') }}
@@ -33,7 +33,10 @@
         delta: The model that holds the new rows. Without it: `int_<name without its prefix>__delta`.
         scope: Which rows the delta replaces; a macro `scope_<scope>` says it in SQL (macros/materializations/scopes.sql):
             users          all rows of the users in int_users__changed
-            profiled_users all rows of the users in int_users__profiled, who are more than the changed ones
+            moved_episodes those rows of the changed users that belong to episodes from their last standing key day on
+            moved_bands    those of their bands that end after the first day on which something moves
+            profiled_episodes those rows of the users in int_users__profiled whose persona and reasons do not stand
+            replaced_days  those days of the changed users that are not before replace_from_date
             user_days      those rows of these users whose day is not before replace_from_date
             reopened_entries all rows of the campaigns' entries in int_entries__reopened
             reopened_days  all rows of the assignment days in int_entry_days__reopened
@@ -120,7 +123,9 @@
 
 {#- Whether a rebuild exchanges all rows of a published model: true or false in Jinja. Other tables are small. -#}
 {% macro is_exchanged(node) %}
-    {{ return(node.config.scope in ('users', 'user_days', 'profiled_users', 'reopened_entries', 'reopened_days')) }}
+    {{ return(node.config.scope in (
+        'users', 'replaced_days', 'user_days', 'moved_episodes', 'moved_bands', 'profiled_episodes', 'reopened_entries', 'reopened_days'
+    )) }}
 {% endmacro %}
 
 

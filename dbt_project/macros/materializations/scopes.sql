@@ -15,8 +15,41 @@
 {%- endmacro %}
 
 
-{#- The users whose personas and reasons are decided tonight: the changed ones, and whom changed goods concern. -#}
-{% macro scope_profiled_users(users, date_column) -%}
+{#-
+    The episodes of changed users that do not stand: all of who is read again, and of the others those from the last key day
+    before tonight's days on.
+-#}
+{% macro scope_moved_episodes(users, date_column) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        target_rows.user_id in (select changed.user_id from {{ users }} as changed)
+        and {{ is_none_of('int_episodes__standing') }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The bands of these episodes, without those of continued ones that end before anything moves. -#}
+{% macro scope_moved_bands(users, date_column) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        {{ scope_moved_episodes(users, date_column) }}
+        and not exists (
+            select 1
+            from {{ relation_of(node_called('int_episodes__continued')) }} as continued
+            where
+                continued.user_id = target_rows.user_id
+                and continued.line_id = target_rows.line_id
+                and continued.last_key_date = target_rows.last_key_date
+                and (continued.moved_from_date is null or continued.moved_from_date >= target_rows.valid_to)
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The episodes of users in int_users__profiled whose personas and reasons do not stand, or that ended otherwise. -#}
+{% macro scope_profiled_episodes(users, date_column) -%}
     {%- if is_full_rebuild() -%}
         true
     {%- else -%}
@@ -24,7 +57,28 @@
             select profiled.user_id
             from {{ relation_of(node_called('int_users__profiled')) }} as profiled
         )
+        and {{ is_none_of('int_profiles__standing', 'not standing.is_moved') }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+    Whether an episode is none of those that stand. Not as `not exists`: this one is hashed also where the whole scope is
+    negated. None of its columns is ever null.
+
+    Args:
+        name: The model with the episodes that stand.
+        condition: Which of them are meant, on `standing`.
+-#}
+{% macro is_none_of(name, condition='true') -%}
+    (target_rows.user_id, target_rows.line_id, target_rows.last_key_date) not in (
+        select
+            standing.user_id,
+            standing.line_id,
+            standing.last_key_date
+        from {{ relation_of(node_called(name)) }} as standing
+        where {{ condition }}
+    )
 {%- endmacro %}
 
 
@@ -38,6 +92,22 @@
             where
                 changed.user_id = target_rows.user_id
                 and changed.replace_from_date <= target_rows.{{ date_column or 'activity_date' }}
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The days that stand in int_user_days__replaced, one by one: in most nights there are none. -#}
+{% macro scope_replaced_days(users, date_column) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        (target_rows.user_id, target_rows.line_id, target_rows.activity_date) in (
+            select
+                replaced.user_id,
+                replaced.line_id,
+                replaced.activity_date
+            from {{ relation_of(node_called('int_user_days__replaced')) }} as replaced
         )
     {%- endif -%}
 {%- endmacro %}

@@ -56,6 +56,25 @@
 
 
 {#-
+    The rows of a published table that tonight's delta replaces, as the build before left them: what sums over the table
+    take back before they add the delta. A relation to select from. Needs a `ref` to what the table's scope asks for.
+
+    Args:
+        name: The published model, e.g. 'int_layer_bands'.
+        columns: The columns to read.
+-#}
+{% macro replaced_rows(name, columns) -%}
+    (
+        select {{ columns | join(', ') }}
+        from {{ yesterday(name) }} as target_rows
+        {%- if execute %}
+        where {{ scope_condition(node_called(name)) }}
+        {%- endif %}
+    )
+{%- endmacro %}
+
+
+{#-
     Whether tonight's delta of a published model holds all of its rows: true or false in Jinja. Outcomes have their own
     beginning, see outcomes_begin.
 -#}

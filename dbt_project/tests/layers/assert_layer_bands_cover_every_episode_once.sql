@@ -22,19 +22,27 @@ bands as (
             partition by user_id, line_id, last_key_date
             order by valid_from desc
         ) as number_from_the_end
-    from {{ ref('int_layer_bands__delta') }}
+    from {{ ref('int_layer_bands__moved') }}
 
 ),
 
 episodes as (
 
     select
-        user_id,
-        line_id,
-        last_key_date,
-        lapsed_date,
-        returned_date
-    from {{ ref('int_lapse_episodes__delta') }}
+        episodes.user_id,
+        episodes.line_id,
+        episodes.last_key_date,
+        episodes.lapsed_date,
+        episodes.returned_date
+    from {{ ref('int_lapse_episodes__delta') }} as episodes
+    left join {{ ref('int_episodes__continued') }} as continued_episodes
+        on
+            episodes.user_id = continued_episodes.user_id
+            and episodes.line_id = continued_episodes.line_id
+            and episodes.last_key_date = continued_episodes.last_key_date
+    where
+        continued_episodes.user_id is null
+        or continued_episodes.moved_from_date is not null
 
 )
 

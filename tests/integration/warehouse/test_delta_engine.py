@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from tests.conftest import Warehouse, WorkspaceFactory
 
 
+# Of users whom the night changed, those that it neither replaced nor looked at.
+STANDING_EPISODES = (
+    "marts.fct_lapse_episodes as episodes inner join intermediate.int_customer_lines__standing as standing"
+    " on episodes.user_id = standing.user_id and episodes.line_id = standing.line_id"
+    " and episodes.last_key_date < standing.last_key_date"
+)
+
 SHOPS = [RandomShop(seed=11), RandomShop(seed=12, has_users_table=False)]
 
 
@@ -31,14 +38,16 @@ def test_thirty_nights_of_late_and_split_files_equal_one_rebuild(
 ) -> None:
     workspace = workspace_factory(definition_files())
     load_definitions(workspace)
-    rebuilt_counts, concerned_count = [], 0
+    rebuilt_counts, reread_counts, concerned_count, standing_count = [], [], 0, 0
     for night in range(NIGHT_COUNT):
         land(shop, [night], workspace.landing_dir)
         load_landing(workspace)
         run_models(workspace, FIRST_NIGHT + timedelta(days=night))
         with warehouse.connect() as connection:
             rebuilt_counts.append(count(connection, "intermediate.int_users__changed"))
+            reread_counts.append(count(connection, "intermediate.int_users__reread"))
             concerned_count += count(connection, "intermediate.int_users__profiled") - rebuilt_counts[-1]
+            standing_count += count(connection, STANDING_EPISODES)
             if night in (13, NIGHT_COUNT - 1):
                 oracle = Oracle(shop, night)
                 assert_core_marts_equal(connection, oracle)
@@ -53,8 +62,30 @@ def test_thirty_nights_of_late_and_split_files_equal_one_rebuild(
     assert after_nights == after_rebuild
     assert len(after_nights) >= 6
     assert median(rebuilt_counts[1:]) < all_users / 2
+    # Both ways were gone: days came to what stood, episodes of earlier days among it, and days were read again.
+    assert 0 < sum(reread_counts[1:]) < sum(rebuilt_counts[1:])
+    assert standing_count > 0
     # Some lapsed users were profiled again because goods or channels changed, and not they.
     assert concerned_count > 0
+
+
+def test_nights_that_skip_days_equal_one_rebuild(warehouse: Warehouse, workspace_factory: WorkspaceFactory) -> None:
+    # Within one night somebody lapses, returns and lapses again, and lines get customers in the midst of their visits.
+    shop = RandomShop(seed=13)
+    workspace = workspace_factory(definition_files())
+    load_definitions(workspace)
+    last_night = -1
+    for night in (0, 9, 10, 23, NIGHT_COUNT - 1):
+        land(shop, range(last_night + 1, night + 1), workspace.landing_dir)
+        load_landing(workspace)
+        run_models(workspace, FIRST_NIGHT + timedelta(days=night))
+        last_night = night
+    with warehouse.connect() as connection:
+        after_nights = digests(connection)
+        assert count(connection, "intermediate.int_episodes__continued") > 0
+    run_models(workspace, FIRST_NIGHT + timedelta(days=last_night), full_refresh=True)
+    with warehouse.connect() as connection:
+        assert digests(connection) == after_nights
 
 
 def count(connection: psycopg.Connection, relation: str) -> int:

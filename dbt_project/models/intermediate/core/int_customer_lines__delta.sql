@@ -1,23 +1,51 @@
 -- One row per changed customer and line: where the customer stands, as far as it does not age with the as-of date.
+-- Where the days before stand, tonight's come to what yesterday knew of them.
+-- depends_on: {{ ref('int_customer_lines__standing') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
 
+days as (
+
+    select
+        user_id,
+        line_id,
+        case when order_count > 0 then activity_date end as first_order_date,
+        case when order_count > 0 then activity_date end as last_order_date,
+        case when visit_count > 0 then activity_date end as last_visit_date,
+        case when order_count > 0 then 1 else 0 end as order_day_count
+    from {{ ref('int_user_days__tonight') }}
+    where line_id <> 'any'
+    {%- if not is_full_rebuild() %}
+
+        union all
+
+        select
+            user_id,
+            line_id,
+            first_order_date,
+            last_order_date,
+            last_visit_date,
+            order_day_count
+        from {{ ref('int_customer_lines__standing') }}
+    {%- endif %}
+
+),
+
 line_days as (
 
     select
-        user_days.user_id,
-        user_days.line_id,
-        min(case when user_days.order_count > 0 then user_days.activity_date end) as first_order_date,
-        max(case when user_days.order_count > 0 then user_days.activity_date end) as last_order_date,
-        max(case when user_days.visit_count > 0 then user_days.activity_date end) as last_visit_date,
-        sum(case when user_days.order_count > 0 then 1 else 0 end) as order_day_count
-    from {{ ref('int_user_days__tonight') }} as user_days
-    where user_days.line_id <> 'any'
+        user_id,
+        line_id,
+        min(first_order_date) as first_order_date,
+        max(last_order_date) as last_order_date,
+        max(last_visit_date) as last_visit_date,
+        sum(order_day_count) as order_day_count
+    from days
     group by
-        user_days.user_id,
-        user_days.line_id
-    having sum(user_days.order_count) > 0
+        user_id,
+        line_id
+    having sum(order_day_count) > 0
 
 ),
 
@@ -60,10 +88,13 @@ final as (
         line_days.last_order_date,
         line_days.last_visit_date,
         key_days.last_key_date,
-        cast(key_days.key_day_count as integer) as key_day_count,
+        -- The last key day that stands is counted on both sides.
+        cast(key_days.key_day_count + coalesce(standing_lines.key_day_count - 1, 0) as integer) as key_day_count,
         cast(line_days.order_day_count as integer) as order_day_count,
-        cast(coalesce(episodes.episode_count, 0) as integer) as episode_count,
-        episodes.last_returned_date,
+        cast(
+            coalesce(episodes.episode_count, 0) + coalesce(standing_lines.ended_episode_count, 0) as integer
+        ) as episode_count,
+        coalesce(episodes.last_returned_date, standing_lines.last_returned_date) as last_returned_date,
         (episodes.open_episode_number is not null) as has_open_episode,
         episodes.open_episode_number,
         episodes.lapsed_date
@@ -76,6 +107,10 @@ final as (
         on
             line_days.user_id = episodes.user_id
             and line_days.line_id = episodes.line_id
+    left join {{ ref('int_customer_lines__standing') }} as standing_lines
+        on
+            line_days.user_id = standing_lines.user_id
+            and line_days.line_id = standing_lines.line_id
 
 )
 

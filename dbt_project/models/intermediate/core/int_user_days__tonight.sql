@@ -1,7 +1,8 @@
--- One row per changed user, line and day with activity: all of their days, as fct_user_days will have them tonight.
--- A dozen models read them; in a night of few users they are looked up once, in a rebuild they are the delta itself. A
--- rebuild has no union: through one the planner would not see the statistics of its only table.
--- depends_on: {{ ref('int_users__changed') }}
+-- One row per changed user, line and day with activity, as fct_user_days will have them tonight: the days from the
+-- first changed one on, and of users who are read again all of their days. What the others' earlier days came to stands
+-- in yesterday's rows. A rebuild reads everybody and has no union: through one the planner would not see the statistics
+-- of its only table.
+-- depends_on: {{ ref('int_users__changed') }}, {{ ref('int_users__reread') }}
 {{ config(is_view_in_rebuild=true, post_hook='{{ analyze(this) }}') }}
 
 select
@@ -33,6 +34,8 @@ from {{ ref('int_user_days__delta') }}
     from {{ yesterday('fct_user_days') }} as user_days
     inner join {{ ref('int_users__changed') }} as changed_users
         on user_days.user_id = changed_users.user_id
+    inner join {{ ref('int_users__reread') }} as reread_users
+        on user_days.user_id = reread_users.user_id
     where
         changed_users.replace_from_date is null
         or user_days.activity_date < changed_users.replace_from_date

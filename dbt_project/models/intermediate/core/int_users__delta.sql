@@ -1,4 +1,5 @@
 -- One row per changed user who is registered or did anything: the new rows of dim_users.
+-- depends_on: {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -29,11 +30,31 @@ registered_users as (
 
 ),
 
-active_users as (
+active_rows as (
 
     select user_id
     from {{ ref('int_user_days__tonight') }}
     where line_id = 'any'
+    {%- if not is_full_rebuild() %}
+
+        union all
+
+        -- Whoever was there and has all days still is there.
+        select users.user_id
+        from changed_users
+        inner join {{ yesterday('dim_users') }} as users
+            on changed_users.user_id = users.user_id
+        left join {{ ref('int_users__reread') }} as reread_users
+            on users.user_id = reread_users.user_id
+        where reread_users.user_id is null
+    {%- endif %}
+
+),
+
+active_users as (
+
+    select user_id
+    from active_rows
     group by user_id
 
 ),

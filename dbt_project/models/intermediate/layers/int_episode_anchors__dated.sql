@@ -1,4 +1,4 @@
--- One row per episode of a changed user and period in which its last visit and its last order stand still.
+-- One row per episode whose bands are found anew and period in which its last visit and its last order stand still.
 {{ config(pre_hook='{{ join_without_loops() }}', post_hook='{{ analyze(this) }}') }}
 
 with
@@ -12,7 +12,7 @@ episodes as (
         last_key_date,
         lapsed_date,
         returned_date
-    from {{ ref('int_lapse_episodes__delta') }}
+    from {{ ref('int_episodes__anew') }}
 
 ),
 
@@ -31,21 +31,13 @@ lapsed_customers as (
 user_days as (
 
     select
-        user_days.user_id,
-        user_days.line_id,
-        user_days.activity_date,
-        user_days.visit_count,
-        user_days.order_count,
-        {{ days_between("cast('1970-01-01' as date)", 'user_days.activity_date') }} as day_number
-    from {{ ref('int_user_days__tonight') }} as user_days
-    -- The table itself, not the rows above: the planner knows how few it has.
-    where exists (
-            select 1
-            from {{ ref('int_lapse_episodes__delta') }} as lapses
-            where
-                lapses.user_id = user_days.user_id
-                and lapses.line_id = user_days.line_id
-        )
+        user_id,
+        line_id,
+        activity_date,
+        visit_count,
+        order_count,
+        {{ days_between("cast('1970-01-01' as date)", 'activity_date') }} as day_number
+    from {{ ref('int_user_days__lapsed') }}
 
 ),
 

@@ -1,5 +1,5 @@
 -- One row per episode and range of days in which all four scores stand still, future days included.
-{{ config(materialized='published', scope='users', contract={'enforced': true}) }}
+{{ config(materialized='published', scope='moved_bands', contract={'enforced': true}) }}
 
 select
     user_id,

@@ -1,4 +1,6 @@
 -- One row per episode of a changed user and range of days in which all four scores stand still, future days included.
+-- Bands that end before anything moves stand, and the one after them ends there.
+-- depends_on: {{ ref('int_episode_anchors__continued') }}, {{ ref('int_episodes__continued') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -19,6 +21,24 @@ anchors as (
         last_order_date,
         order_count_30d_before_last_order as order_count
     from {{ ref('int_episode_anchors__dated') }}
+    {%- if not is_full_rebuild() %}
+
+        union all
+
+        select
+            user_id,
+            line_id,
+            episode_number,
+            last_key_date,
+            valid_from,
+            valid_to,
+            last_visit_date,
+            visit_count_7d_before_last_visit,
+            visit_count_7d_before_last_visit as visit_count,
+            last_order_date,
+            order_count_30d_before_last_order as order_count
+        from {{ ref('int_episode_anchors__continued') }}
+    {%- endif %}
 
 ),
 
@@ -170,3 +190,41 @@ from bands
 where
     valid_to is null
     or valid_from < valid_to
+{%- if not is_full_rebuild() %}
+
+    union all
+
+    select
+        earlier_bands.user_id,
+        earlier_bands.line_id,
+        earlier_bands.episode_number,
+        earlier_bands.last_key_date,
+        earlier_bands.valid_from,
+        continued_episodes.moved_from_date as valid_to,
+        earlier_bands.last_visit_date,
+        earlier_bands.visit_count_7d_before_last_visit,
+        earlier_bands.last_order_date,
+        earlier_bands.order_count_30d_before_last_order,
+        earlier_bands.days_since_last_visit_code,
+        earlier_bands.visit_count_7d_before_last_visit_code,
+        earlier_bands.days_since_last_order_code,
+        earlier_bands.order_count_30d_before_last_order_code,
+        earlier_bands.days_since_last_visit_score,
+        earlier_bands.visit_count_7d_before_last_visit_score,
+        earlier_bands.days_since_last_order_score,
+        earlier_bands.order_count_30d_before_last_order_score,
+        earlier_bands.layer_score,
+        earlier_bands.layer_code,
+        earlier_bands.layer_score_without_visits,
+        earlier_bands.layer_code_without_visits
+    from {{ ref('int_episodes__continued') }} as continued_episodes
+    inner join {{ yesterday('int_layer_bands') }} as earlier_bands
+        on
+            continued_episodes.user_id = earlier_bands.user_id
+            and continued_episodes.line_id = earlier_bands.line_id
+            and continued_episodes.last_key_date = earlier_bands.last_key_date
+            and continued_episodes.moved_from_date > earlier_bands.valid_from
+    where
+        earlier_bands.valid_to is null
+        or earlier_bands.valid_to > continued_episodes.moved_from_date
+{%- endif %}

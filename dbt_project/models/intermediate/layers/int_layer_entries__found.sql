@@ -1,7 +1,28 @@
--- One row per episode of a changed user, as it was (weight -1) and as it is (1), dimension and code that it came into.
+-- One row per episode of which a band is another one, as it was (weight -1) and as it is (1), dimension and code that
+-- it came into.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
+
+-- Of these episodes all bands are asked: what an earlier one came into a later one comes into no more.
+standing_episodes as (
+
+    select
+        user_id,
+        line_id,
+        last_key_date
+    from {{ ref('int_episodes__standing') }}
+
+    union all
+
+    select
+        user_id,
+        line_id,
+        last_key_date
+    from {{ ref('int_episodes__continued') }}
+    where moved_from_date is null
+
+),
 
 bands as (
 
@@ -15,7 +36,7 @@ bands as (
             {{ column }},
         {%- endfor %}
         1 as weight
-    from {{ ref('int_layer_bands__delta') }}
+    from {{ ref('int_layer_bands__moved') }}
 
     union all
 
@@ -32,6 +53,12 @@ bands as (
     from {{ yesterday('int_layer_bands') }} as bands
     inner join {{ ref('int_users__changed') }} as changed_users
         on bands.user_id = changed_users.user_id
+    left join standing_episodes
+        on
+            bands.user_id = standing_episodes.user_id
+            and bands.line_id = standing_episodes.line_id
+            and bands.last_key_date = standing_episodes.last_key_date
+    where standing_episodes.user_id is null
 
 ),
 

@@ -1,26 +1,42 @@
 -- One row per changed user and line in which the user ever visited: the first visit.
+-- depends_on: {{ ref('int_users__changed') }}, {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
 
-user_days as (
+first_visits as (
 
     select
         user_id,
         line_id,
-        activity_date
+        activity_date as first_visit_date
     from {{ ref('int_user_days__tonight') }}
     where
         visit_count > 0
         and line_id <> 'any'
+    {%- if not is_full_rebuild() %}
+
+        union all
+
+        select
+            line_visits.user_id,
+            line_visits.line_id,
+            line_visits.first_visit_date
+        from {{ ref('int_users__changed') }} as changed_users
+        inner join {{ yesterday('int_user_line_visits') }} as line_visits
+            on changed_users.user_id = line_visits.user_id
+        left join {{ ref('int_users__reread') }} as reread_users
+            on changed_users.user_id = reread_users.user_id
+        where reread_users.user_id is null
+    {%- endif %}
 
 )
 
 select
     user_id,
     line_id,
-    min(activity_date) as first_visit_date
-from user_days
+    min(first_visit_date) as first_visit_date
+from first_visits
 group by
     user_id,
     line_id

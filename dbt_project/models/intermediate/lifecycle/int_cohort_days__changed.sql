@@ -13,7 +13,8 @@ members as (
         acquisition_channel,
         weight,
         replace_from_date,
-        followed_until_date
+        followed_until_date,
+        counted_from_date
     from {{ ref('int_cohort_members__changed') }}
 
 ),
@@ -45,7 +46,7 @@ days as (
         on
             members.user_id = user_days.user_id
             and members.line_id = user_days.line_id
-            and members.cohort_date <= user_days.activity_date
+            and members.counted_from_date <= user_days.activity_date
             and members.followed_until_date >= user_days.activity_date
     where
         members.weight = -1
@@ -69,7 +70,7 @@ days as (
         on
             members.user_id = user_days.user_id
             and members.line_id = user_days.line_id
-            and members.cohort_date <= user_days.activity_date
+            and members.counted_from_date <= user_days.activity_date
             and members.followed_until_date >= user_days.activity_date
     where members.weight = 1
 

@@ -1,5 +1,6 @@
 -- One row per changed user, cohort and side whose part in the cohort's sums may differ: tonight's (weight 1) or
 -- yesterday's (weight -1).
+-- depends_on: {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -133,20 +134,45 @@ members as (
     inner join changed_users
         on cohorts.user_id = changed_users.user_id
     cross join horizons
+    {%- if not is_full_rebuild() %}
+    -- Whoever is not read again is in the same cohorts as before: what is over for them stands.
+        left join {{ ref('int_users__reread') }} as reread_users
+            on cohorts.user_id = reread_users.user_id
+        where
+            reread_users.user_id is not null
+            or {{ add_days('cohorts.cohort_date', 'horizons.horizon_days') }} >= changed_users.replace_from_date
+    {%- endif %}
 
 )
 
-select
-    members.user_id,
-    members.cohort_type,
-    members.line_id,
-    members.cohort_date,
-    members.acquisition_channel,
-    members.weight,
-    members.replace_from_date,
-    members.followed_until_date
-from members
-{%- if not is_full_rebuild() %}
+{% if is_full_rebuild() -%}
+    select
+        user_id,
+        cohort_type,
+        line_id,
+        cohort_date,
+        acquisition_channel,
+        weight,
+        replace_from_date,
+        followed_until_date,
+        cohort_date as counted_from_date
+    from members
+{%- else -%}
+    select
+        members.user_id,
+        members.cohort_type,
+        members.line_id,
+        members.cohort_date,
+        members.acquisition_channel,
+        members.weight,
+        members.replace_from_date,
+        members.followed_until_date,
+        -- Of who is a member on both sides the days before the first changed one cancel out.
+        case
+            when other_sides.user_id is null then members.cohort_date
+            else greatest(members.cohort_date, members.replace_from_date)
+        end as counted_from_date
+    from members
     left join members as other_sides
         on
             members.user_id = other_sides.user_id

@@ -37,10 +37,8 @@ deepest_steps as (
         activity_date,
         funnel_step_number,
         -count(*) as user_count
-    from {{ ref('int_user_days__before') }}
-    where
-        is_replaced
-        and funnel_step_number > 0
+    from {{ ref('int_user_days__replaced') }}
+    where funnel_step_number > 0
     group by
         line_id,
         activity_date,

@@ -46,27 +46,41 @@ key_days_tonight as (
 
 ),
 
--- Yesterday's side: the key days among the days that stood.
+-- Yesterday's side: those before the first changed day, which stand, and the key days among the replaced ones. Where
+-- the days before were not read again their last key day tells the month in which the customer was there for the last
+-- time.
 key_days_before as (
 
     select
-        days_before.user_id,
-        days_before.line_id,
-        days_before.activity_date as key_date,
+        user_id,
+        line_id,
+        key_date,
+        first_order_date,
+        replace_from_date,
+        -1 as weight
+    from key_days_tonight
+    where key_date < replace_from_date
+
+    union all
+
+    select
+        replaced_days.user_id,
+        replaced_days.line_id,
+        replaced_days.activity_date as key_date,
         customer_lines.first_order_date,
         changed_users.replace_from_date,
         -1 as weight
-    from {{ ref('int_user_days__before') }} as days_before
+    from {{ ref('int_user_days__replaced') }} as replaced_days
     inner join lines
-        on days_before.line_id = lines.line_id
+        on replaced_days.line_id = lines.line_id
     inner join {{ yesterday('int_customer_lines') }} as customer_lines
         on
-            days_before.user_id = customer_lines.user_id
-            and days_before.line_id = customer_lines.line_id
-            and days_before.activity_date >= customer_lines.first_order_date
+            replaced_days.user_id = customer_lines.user_id
+            and replaced_days.line_id = customer_lines.line_id
+            and replaced_days.activity_date >= customer_lines.first_order_date
     inner join changed_users
-        on days_before.user_id = changed_users.user_id
-    where {{ is_key_day('lines.frequency_class', 'days_before.visit_count', 'days_before.order_count') }}
+        on replaced_days.user_id = changed_users.user_id
+    where {{ is_key_day('lines.frequency_class', 'replaced_days.visit_count', 'replaced_days.order_count') }}
 
 ),
 

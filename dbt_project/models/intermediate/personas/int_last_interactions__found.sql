@@ -1,4 +1,5 @@
 -- One row per changed user with an open episode: the latest visit or order in any line.
+-- depends_on: {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -11,7 +12,7 @@ lapsed_users as (
 
 ),
 
-last_days as (
+last_days_tonight as (
 
     select
         user_days.user_id,
@@ -23,6 +24,37 @@ last_days as (
         user_days.line_id = 'any'
         and (user_days.visit_count > 0 or user_days.order_count > 0)
     group by user_days.user_id
+
+),
+
+last_days as (
+
+    select
+        user_id,
+        activity_date
+    from last_days_tonight
+    {%- if not is_full_rebuild() %}
+
+        union all
+
+        -- Whoever has no day tonight had the last one before, unless all of them were read again.
+        select
+            user_days.user_id,
+            max(user_days.activity_date) as activity_date
+        from lapsed_users
+        inner join {{ yesterday('fct_user_days') }} as user_days
+            on lapsed_users.user_id = user_days.user_id
+        left join last_days_tonight
+            on lapsed_users.user_id = last_days_tonight.user_id
+        left join {{ ref('int_users__reread') }} as reread_users
+            on lapsed_users.user_id = reread_users.user_id
+        where
+            user_days.line_id = 'any'
+            and (user_days.visit_count > 0 or user_days.order_count > 0)
+            and last_days_tonight.user_id is null
+            and reread_users.user_id is null
+        group by user_days.user_id
+    {%- endif %}
 
 ),
 

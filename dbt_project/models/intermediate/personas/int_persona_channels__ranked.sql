@@ -1,5 +1,5 @@
--- One row per open episode of a changed user and visit channel up to the lapse, the one of most visits first. Episodes
--- up to whose lapse nothing is new are left out: they keep the channel that they had.
+-- One row per open episode of a changed user that is profiled and visit channel up to the lapse, the one of most visits
+-- first.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 -- A rebuild reads the visits of all, so this is written where they are looked up and nowhere else.
@@ -16,19 +16,14 @@ with
 episodes as (
 
     select
-        measures.user_id,
-        measures.line_id,
-        measures.lapsed_date,
-        measures.first_order_date
-    from {{ ref('int_persona_measures__summed') }} as measures
-    left join {{ ref('int_personas__standing') }} as standing_personas
-        on
-            measures.user_id = standing_personas.user_id
-            and measures.line_id = standing_personas.line_id
+        user_id,
+        line_id,
+        lapsed_date,
+        first_order_date
+    from {{ ref('int_persona_measures__summed') }}
     where
-        measures.is_open
-        and measures.is_changed
-        and standing_personas.user_id is null
+        is_open
+        and is_changed
 
 ),
 

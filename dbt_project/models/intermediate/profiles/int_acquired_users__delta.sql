@@ -1,6 +1,7 @@
 -- One row per changed user with an acquisition channel and a registration date: whether the user was still there
 -- later. Retained is who did anything on the days [w, 2w) after registering, w being the window of
 -- channel_retention_ratio.
+-- depends_on: {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -47,6 +48,21 @@ retained_users as (
             and user_days.activity_date >= {{ add_days('users.acquired_date', 'windows.window_days') }}
             and user_days.activity_date < {{ add_days('users.acquired_date', '2 * windows.window_days') }}
     group by users.user_id
+    {%- if not is_full_rebuild() %}
+
+        union
+
+        -- Whose days before stand was retained by them already.
+        select acquired_users.user_id
+        from users
+        inner join {{ yesterday('int_acquired_users') }} as acquired_users
+            on users.user_id = acquired_users.user_id
+        left join {{ ref('int_users__reread') }} as reread_users
+            on users.user_id = reread_users.user_id
+        where
+            acquired_users.is_retained
+            and reread_users.user_id is null
+    {%- endif %}
 
 )
 

@@ -2,7 +2,7 @@
 -- on.
 {{ config(
     materialized='published',
-    scope='profiled_users',
+    scope='profiled_episodes',
     contract={'enforced': true},
     indexes=[
         {'columns': ['preferred_category', 'lapsed_date']},

@@ -1,4 +1,4 @@
--- One row per episode of the users whose personas and reasons are decided tonight.
+-- One row per episode whose persona and reasons are decided tonight, and per standing one that ended otherwise.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -80,3 +80,25 @@ inner join preferences
         episodes.user_id = preferences.user_id
         and episodes.line_id = preferences.line_id
         and episodes.last_key_date = preferences.last_key_date
+
+union all
+
+select
+    profiles.user_id,
+    profiles.line_id,
+    profiles.last_key_date,
+    profiles.lapsed_date,
+    standing_profiles.returned_date,
+    profiles.persona_code,
+    profiles.reason_code,
+    profiles.acquisition_channel,
+    profiles.preferred_category,
+    profiles.preferred_product_id,
+    profiles.last_listed_date
+from {{ ref('int_profiles__standing') }} as standing_profiles
+inner join {{ yesterday('int_episode_profiles') }} as profiles
+    on
+        standing_profiles.user_id = profiles.user_id
+        and standing_profiles.line_id = profiles.line_id
+        and standing_profiles.last_key_date = profiles.last_key_date
+where standing_profiles.is_moved

@@ -44,16 +44,9 @@ concerned_users as (
 )
 
 select
-    user_id,
-    true as is_changed
+    coalesce(changed_users.user_id, concerned_users.user_id) as user_id,
+    (changed_users.user_id is not null) as is_changed,
+    (concerned_users.user_id is not null) as is_concerned
 from changed_users
-
-union all
-
-select
-    concerned_users.user_id,
-    false as is_changed
-from concerned_users
-left join changed_users
-    on concerned_users.user_id = changed_users.user_id
-where changed_users.user_id is null
+full join concerned_users
+    on changed_users.user_id = concerned_users.user_id

@@ -1,4 +1,5 @@
--- One row per changed customer and line: what a key day brought so far, and how many returns were on a reward.
+-- One row per changed customer and line: what a key day brought so far, and how many returns were on a reward. Where
+-- the days before stand, tonight's come to what yesterday knew of them.
 with
 
 rules as (
@@ -29,6 +30,22 @@ contributions as (
     group by
         user_id,
         line_id
+
+),
+
+standing_values as (
+
+    select
+        customer_values.user_id,
+        customer_values.line_id,
+        customer_values.contribution_amount,
+        customer_values.return_count,
+        customer_values.rewarded_return_count
+    from {{ ref('int_customer_lines__standing') }} as standing_lines
+    inner join {{ yesterday('int_customer_values') }} as customer_values
+        on
+            standing_lines.user_id = customer_values.user_id
+            and standing_lines.line_id = customer_values.line_id
 
 ),
 
@@ -97,10 +114,16 @@ counted as (
         customer_lines.user_id,
         customer_lines.line_id,
         customer_lines.key_day_count,
-        coalesce(contributions.contribution_amount, 0) as contribution_amount,
-        coalesce(return_counts.return_count, 0) as return_count,
-        coalesce(return_counts.rewarded_return_count, 0) as rewarded_return_count
+        coalesce(contributions.contribution_amount, 0)
+        + coalesce(standing_values.contribution_amount, 0) as contribution_amount,
+        coalesce(return_counts.return_count, 0) + coalesce(standing_values.return_count, 0) as return_count,
+        coalesce(return_counts.rewarded_return_count, 0)
+        + coalesce(standing_values.rewarded_return_count, 0) as rewarded_return_count
     from customer_lines
+    left join standing_values
+        on
+            customer_lines.user_id = standing_values.user_id
+            and customer_lines.line_id = standing_values.line_id
     left join contributions
         on
             customer_lines.user_id = contributions.user_id

@@ -1,5 +1,5 @@
 -- One row per lapse episode, open or returned.
-{{ config(scope='users', indexes=[{'columns': ['line_id', 'lapsed_date']}]) }}
+{{ config(scope='moved_episodes', indexes=[{'columns': ['line_id', 'lapsed_date']}]) }}
 
 select
     user_id,

@@ -1,5 +1,5 @@
 -- One row per user, line (any included) and day with activity.
-{{ config(scope='user_days') }}
+{{ config(scope='replaced_days') }}
 
 select
     user_id,

@@ -1,6 +1,6 @@
 -- One row per open episode and reason that speaks: why the customer may have lapsed, decided at the lapse, with
 -- evidence.
-{{ config(scope='profiled_users') }}
+{{ config(scope='profiled_episodes') }}
 
 select
     user_id,
