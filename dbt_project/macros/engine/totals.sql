@@ -1,12 +1,13 @@
 {#-
-    A grouping with a total in the same pass: a row per group of all columns, and one per group of all but the last. Its
-    aggregates then run over all rows of that last column, which `is_total` tells from a value.
+    A grouping with a total in the same pass: a row per group of all columns, and one per group of the columns that are in
+    every total. Its aggregates then run over all rows of the others, which `is_total` tells from a value.
 
     Args:
-        columns: The columns to group by; the last one is left out in the totals.
+        columns: The columns that the totals are grouped by.
+        left_out: The columns that they leave out.
 -#}
-{% macro group_by_with_total(columns) -%}
-    group by grouping sets (({{ columns | join(', ') }}), ({{ columns[:-1] | join(', ') }}))
+{% macro group_by_with_total(columns, left_out) -%}
+    group by grouping sets (({{ (columns + left_out) | join(', ') }}), ({{ columns | join(', ') }}))
 {%- endmacro %}
 
 

@@ -1,8 +1,10 @@
 -- One row per open episode of a changed user that is profiled and visit channel up to the lapse, the one of most visits
 -- first.
+-- depends_on: {{ source('definitions', 'funnel_steps') }}, {{ ref('int_visit_objects__lined') }},
+-- {{ ref('int_visit_days__summed') }}, {{ ref('stg_landing__visits') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
--- A rebuild reads the visits of all, so this is written where they are looked up and nowhere else.
+-- A rebuild has the days of all visits; a night has those of tonight, and looks up whose channel it asks for.
 {%- set wanted_sources %}
         (
             select lapsed_sources.source_user_id
@@ -38,87 +40,40 @@ last_lapses as (
 
 ),
 
-visits as (
+visit_days as (
 
-    select
-        visits.user_id,
-        visits.visited_date,
-        visits.object_type,
-        visits.object_id,
-        {{ is_visit_of_line_object('visits.object_type', 'visits.object_id') }} as is_of_line_object,
-        visits.channel,
-        {{ visit_code('visits.session_id', 'visits.visit_id') }} as visit_code
-    from {{ rows_of_users(ref('stg_landing__visits'), wanted_sources) }} as visits
-    inner join last_lapses
-        on
-            visits.user_id = last_lapses.user_id
-            and visits.visited_date <= last_lapses.lapsed_date
-    where visits.channel is not null
-
-),
-
-objects as (
-
-    select
-        object_type,
-        object_id,
-        line_id
-    from {{ ref('int_visit_objects__lined') }}
-
-),
-
--- The line that a visit's object names; empty if it names none, which makes it a visit of every line of the customer.
--- A visit is a session on a day; one that changed its channel counts for both.
-visit_parts as (
-
-    select
-        visits.user_id,
-        visits.channel,
-        visits.visited_date,
-        visits.visit_code,
-        case when visits.is_of_line_object then coalesce(objects.line_id, 'all') else '' end as line_id
-    from visits
-    left join objects
-        on
-            visits.object_type = objects.object_type
-            and visits.object_id = objects.object_id
-    group by
-        visits.user_id,
-        visits.channel,
-        visits.visited_date,
-        visits.visit_code,
-        case when visits.is_of_line_object then coalesce(objects.line_id, 'all') else '' end
-
-),
-
--- The empty line comes before all others: where it is the first, the visit names none with one of its rows.
-marked_parts as (
-
-    select
-        user_id,
-        channel,
-        visited_date,
-        line_id,
-        min(line_id) over (partition by user_id, channel, visited_date, visit_code) as first_line_id
-    from visit_parts
+    {% if is_full_rebuild() -%}
+        select
+            user_id,
+            visited_date,
+            line_id,
+            channel,
+            channel_visit_count,
+            channel_unlined_visit_count
+        from {{ ref('int_visit_days__summed') }}
+    {%- else -%}
+        {{ visit_days(rows_of_users(ref('stg_landing__visits'), wanted_sources)) }}
+    {%- endif %}
 
 ),
 
 channel_days as (
 
     select
-        user_id,
-        channel,
-        visited_date,
-        line_id,
-        count(*) as visit_count,
-        sum(case when first_line_id = '' then 1 else 0 end) as unlined_visit_count
-    from marked_parts
-    group by
-        user_id,
-        channel,
-        visited_date,
-        line_id
+        visit_days.user_id,
+        visit_days.visited_date,
+        visit_days.line_id,
+        visit_days.channel,
+        visit_days.channel_visit_count as visit_count,
+        visit_days.channel_unlined_visit_count as unlined_visit_count
+    from visit_days
+    inner join last_lapses
+        on
+            visit_days.user_id = last_lapses.user_id
+            and visit_days.visited_date <= last_lapses.lapsed_date
+    where
+        visit_days.channel is not null
+        and visit_days.line_id <> 'any'
 
 ),
 
