@@ -36,3 +36,24 @@
 
 {% macro default__join_without_loops() -%}
 {%- endmacro %}
+
+
+{#-
+    Lets a night's statement fetch the rows that it looks up by user many at a time: those of one user lie scattered over the
+    years, and an index scan waits for the disk at each of them. Of rows that are in memory it takes twice the processor time,
+    so it is for models that ask for whole histories, and for few of them. For a pre_hook.
+-#}
+{% macro fetch_ahead() -%}
+    {{ adapter.dispatch('fetch_ahead', 'recall')() }}
+{%- endmacro %}
+
+
+{% macro postgres__fetch_ahead() -%}
+    {%- if not is_full_rebuild() -%}
+        set local enable_indexscan = off
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro default__fetch_ahead() -%}
+{%- endmacro %}

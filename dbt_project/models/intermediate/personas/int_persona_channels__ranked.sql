@@ -2,7 +2,7 @@
 -- first.
 -- depends_on: {{ source('definitions', 'funnel_steps') }}, {{ ref('int_visit_objects__lined') }},
 -- {{ ref('int_visit_days__summed') }}, {{ ref('stg_landing__visits') }}
-{{ config(post_hook='{{ analyze(this) }}') }}
+{{ config(pre_hook='{{ fetch_ahead() }}', post_hook='{{ analyze(this) }}') }}
 
 -- A rebuild has the days of all visits; a night has those of tonight, and looks up whose channel it asks for.
 {%- set wanted_sources %}

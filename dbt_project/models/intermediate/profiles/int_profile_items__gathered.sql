@@ -1,6 +1,6 @@
 -- One row per valid order, line, category and product in it, for the users and lines with an episode that is profiled
 -- tonight, up to the last lapse: nothing later is decided on. An order without items has one row in line all.
-{{ config(post_hook='{{ analyze(this) }}') }}
+{{ config(pre_hook='{{ fetch_ahead() }}', post_hook='{{ analyze(this) }}') }}
 
 with
 
