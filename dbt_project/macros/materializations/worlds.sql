@@ -75,6 +75,27 @@
 
 
 {#-
+    Yesterday's rows of the changed users whose days are not read again: they say what these days came to. A relation to
+    select from, without a row in a rebuild.
+
+    Args:
+        name: The published model, e.g. 'int_customer_lines'; it has user_id.
+        columns: The columns to read.
+-#}
+{% macro standing_rows(name, columns) -%}
+    (
+        select {% for column in columns %}yesterdays_rows.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        from {{ ref('int_users__changed') }} as changed_users
+        inner join {{ yesterday(name) }} as yesterdays_rows
+            on changed_users.user_id = yesterdays_rows.user_id
+        left join {{ ref('int_users__reread') }} as reread_users
+            on changed_users.user_id = reread_users.user_id
+        where reread_users.user_id is null
+    )
+{%- endmacro %}
+
+
+{#-
     Whether tonight's delta of a published model holds all of its rows: true or false in Jinja. Outcomes have their own
     beginning, see outcomes_begin.
 -#}

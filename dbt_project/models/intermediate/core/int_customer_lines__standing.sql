@@ -2,21 +2,21 @@
 -- of tonight's days come after its last ones, so that the episodes before its last key day stand.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
+{% set columns = [
+    'user_id', 'line_id', 'first_order_date', 'last_order_date', 'last_visit_date', 'last_key_date', 'key_day_count',
+    'order_day_count', 'episode_count', 'last_returned_date', 'has_open_episode',
+] %}
+
 select
-    customer_lines.user_id,
-    customer_lines.line_id,
-    customer_lines.first_order_date,
-    customer_lines.last_order_date,
-    customer_lines.last_visit_date,
-    customer_lines.last_key_date,
-    customer_lines.key_day_count,
-    customer_lines.order_day_count,
-    customer_lines.episode_count,
-    customer_lines.episode_count - case when customer_lines.has_open_episode then 1 else 0 end as ended_episode_count,
-    customer_lines.last_returned_date
-from {{ ref('int_users__changed') }} as changed_users
-inner join {{ yesterday('int_customer_lines') }} as customer_lines
-    on changed_users.user_id = customer_lines.user_id
-left join {{ ref('int_users__reread') }} as reread_users
-    on changed_users.user_id = reread_users.user_id
-where reread_users.user_id is null
+    user_id,
+    line_id,
+    first_order_date,
+    last_order_date,
+    last_visit_date,
+    last_key_date,
+    key_day_count,
+    order_day_count,
+    episode_count - case when has_open_episode then 1 else 0 end as ended_episode_count,
+    last_returned_date,
+    has_open_episode
+from {{ standing_rows('int_customer_lines', columns) }} as customer_lines

@@ -40,13 +40,8 @@ active_rows as (
         union all
 
         -- Whoever was there and has all days still is there.
-        select users.user_id
-        from changed_users
-        inner join {{ yesterday('dim_users') }} as users
-            on changed_users.user_id = users.user_id
-        left join {{ ref('int_users__reread') }} as reread_users
-            on users.user_id = reread_users.user_id
-        where reread_users.user_id is null
+        select user_id
+        from {{ standing_rows('dim_users', ['user_id']) }} as standing_users
     {%- endif %}
 
 ),

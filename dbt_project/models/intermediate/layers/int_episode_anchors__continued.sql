@@ -68,7 +68,7 @@ visit_days as (
         on
             visited_episodes.user_id = user_days.user_id
             and visited_episodes.line_id = user_days.line_id
-            and {{ add_days('visited_episodes.first_visit_date', -7) }} <= user_days.activity_date
+            and {{ visit_count_7d_begins('visited_episodes.first_visit_date') }} <= user_days.activity_date
     where user_days.visit_count > 0
 
 ),
@@ -92,11 +92,7 @@ visits as (
         line_id,
         activity_date,
         lead(activity_date) over (partition by user_id, line_id order by day_number) as next_visit_date,
-        coalesce(sum(visit_count) over (
-            partition by user_id, line_id
-            order by day_number
-            range between 7 preceding and 1 preceding
-        ), 0) as visit_count_7d
+        {{ visit_count_7d_before() }} as visit_count_7d
     from numbered_days
 
 )

@@ -48,11 +48,7 @@ visit_days as (
         line_id,
         activity_date,
         lead(activity_date) over (partition by user_id, line_id order by day_number) as next_visit_date,
-        coalesce(sum(visit_count) over (
-            partition by user_id, line_id
-            order by day_number
-            range between 7 preceding and 1 preceding
-        ), 0) as visit_count_7d
+        {{ visit_count_7d_before() }} as visit_count_7d
     from user_days
     where visit_count > 0
 
@@ -64,11 +60,7 @@ order_days as (
         user_id,
         line_id,
         activity_date,
-        coalesce(sum(order_count) over (
-            partition by user_id, line_id
-            order by day_number
-            range between 30 preceding and 1 preceding
-        ), 0) as order_count_30d
+        {{ order_count_30d_before() }} as order_count_30d
     from user_days
     where order_count > 0
 

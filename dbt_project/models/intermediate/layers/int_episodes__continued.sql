@@ -49,16 +49,11 @@ select
     first_visits.first_visit_date,
     least(first_visits.first_visit_date, episodes.returned_date) as moved_from_date
 from {{ ref('int_customer_lines__standing') }} as standing_lines
-inner join {{ yesterday('fct_lapse_episodes') }} as known_episodes
-    on
-        standing_lines.user_id = known_episodes.user_id
-        and standing_lines.line_id = known_episodes.line_id
-        and standing_lines.last_key_date = known_episodes.last_key_date
 inner join episodes
     on
-        known_episodes.user_id = episodes.user_id
-        and known_episodes.line_id = episodes.line_id
-        and known_episodes.last_key_date = episodes.last_key_date
+        standing_lines.user_id = episodes.user_id
+        and standing_lines.line_id = episodes.line_id
+        and standing_lines.last_key_date = episodes.last_key_date
 inner join changed_users
     on episodes.user_id = changed_users.user_id
 left join first_visits
@@ -66,5 +61,5 @@ left join first_visits
         episodes.user_id = first_visits.user_id
         and episodes.line_id = first_visits.line_id
 where
-    changed_users.replace_from_date is null
-    or changed_users.replace_from_date > episodes.lapsed_date
+    standing_lines.has_open_episode
+    and (changed_users.replace_from_date is null or changed_users.replace_from_date > episodes.lapsed_date)

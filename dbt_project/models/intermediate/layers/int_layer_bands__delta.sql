@@ -3,28 +3,16 @@
 -- depends_on: {{ ref('int_episode_anchors__continued') }}, {{ ref('int_episodes__continued') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
+{% set anchors_of_tonight = [ref('int_episode_anchors__dated')] %}
+{% if not is_full_rebuild() %}
+    {% do anchors_of_tonight.append(ref('int_episode_anchors__continued')) %}
+{% endif %}
+
 with
 
 anchors as (
 
-    select
-        user_id,
-        line_id,
-        episode_number,
-        last_key_date,
-        valid_from,
-        valid_to,
-        last_visit_date,
-        visit_count_7d_before_last_visit,
-        -- Somebody who never visited is in the first bin of frequency.
-        coalesce(visit_count_7d_before_last_visit, 0) as visit_count,
-        last_order_date,
-        order_count_30d_before_last_order as order_count
-    from {{ ref('int_episode_anchors__dated') }}
-    {%- if not is_full_rebuild() %}
-
-        union all
-
+    {% for anchors in anchors_of_tonight %}
         select
             user_id,
             line_id,
@@ -34,11 +22,13 @@ anchors as (
             valid_to,
             last_visit_date,
             visit_count_7d_before_last_visit,
-            visit_count_7d_before_last_visit as visit_count,
+            -- Somebody who never visited is in the first bin of frequency.
+            coalesce(visit_count_7d_before_last_visit, 0) as visit_count,
             last_order_date,
             order_count_30d_before_last_order as order_count
-        from {{ ref('int_episode_anchors__continued') }}
-    {%- endif %}
+        from {{ anchors }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 

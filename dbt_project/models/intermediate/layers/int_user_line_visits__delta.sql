@@ -19,15 +19,10 @@ first_visits as (
         union all
 
         select
-            line_visits.user_id,
-            line_visits.line_id,
-            line_visits.first_visit_date
-        from {{ ref('int_users__changed') }} as changed_users
-        inner join {{ yesterday('int_user_line_visits') }} as line_visits
-            on changed_users.user_id = line_visits.user_id
-        left join {{ ref('int_users__reread') }} as reread_users
-            on changed_users.user_id = reread_users.user_id
-        where reread_users.user_id is null
+            user_id,
+            line_id,
+            first_visit_date
+        from {{ standing_rows('int_user_line_visits', ['user_id', 'line_id', 'first_visit_date']) }} as standing_visits
     {%- endif %}
 
 )

@@ -1,7 +1,7 @@
 -- One row per changed user with an acquisition channel and a registration date: whether the user was still there
 -- later. Retained is who did anything on the days [w, 2w) after registering, w being the window of
 -- channel_retention_ratio.
--- depends_on: {{ ref('int_users__reread') }}
+-- depends_on: {{ ref('int_users__changed') }}, {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with
@@ -53,15 +53,9 @@ retained_users as (
         union
 
         -- Whose days before stand was retained by them already.
-        select acquired_users.user_id
-        from users
-        inner join {{ yesterday('int_acquired_users') }} as acquired_users
-            on users.user_id = acquired_users.user_id
-        left join {{ ref('int_users__reread') }} as reread_users
-            on users.user_id = reread_users.user_id
-        where
-            acquired_users.is_retained
-            and reread_users.user_id is null
+        select user_id
+        from {{ standing_rows('int_acquired_users', ['user_id', 'is_retained']) }} as standing_users
+        where is_retained
     {%- endif %}
 
 )

@@ -1,5 +1,5 @@
 -- One row per episode of a changed user whose persona and reasons stand: they were decided before, and nothing up to
--- its lapse is new tonight. Goods or channels concern other users; who came back from such an episode leaves it as it
+-- its lapse is new tonight, for the user or for goods and channels. Who came back from such an episode leaves it as it
 -- was.
 {{ config(post_hook='{{ analyze(this) }}') }}
 
