@@ -49,20 +49,21 @@
         name: What names of its indexes begin with; no other table has it.
 -#}
 {% macro make_partition_statements(rows, node, name) %}
-    {% set changes = [] %}
-    {% for column in node.columns.values() if is_required_column(column) %}
-        {% do changes.append('alter column ' ~ column.name ~ ' set not null') %}
-    {% endfor %}
-    {% do changes.append(
-        'add constraint ' ~ name ~ '_pkey primary key (' ~ primary_key_of_contract(node) | join(', ') ~ ')'
-    ) %}
-    {% set statements = ['alter table ' ~ rows ~ ' ' ~ changes | join(', ')] %}
+    {#- Indexes first: others may read meanwhile what they are built on. What follows is quick, and waits for them. -#}
+    {% set key = primary_key_of_contract(node) | join(', ') %}
+    {% set statements = ['create unique index ' ~ name ~ '_pkey on ' ~ rows ~ ' (' ~ key ~ ')'] %}
     {% for index in node.config.get('indexes', []) %}
         {% do statements.append(
             'create ' ~ ('unique ' if index.get('unique') else '') ~ 'index ' ~ name ~ '_' ~ loop.index
             ~ ' on ' ~ rows ~ ' (' ~ index['columns'] | join(', ') ~ ')'
         ) %}
     {% endfor %}
+    {% set changes = [] %}
+    {% for column in node.columns.values() if is_required_column(column) %}
+        {% do changes.append('alter column ' ~ column.name ~ ' set not null') %}
+    {% endfor %}
+    {% do changes.append('add constraint ' ~ name ~ '_pkey primary key using index ' ~ name ~ '_pkey') %}
+    {% do statements.append('alter table ' ~ rows ~ ' ' ~ changes | join(', ')) %}
     {{ return(statements) }}
 {% endmacro %}
 

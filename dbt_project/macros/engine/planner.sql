@@ -39,21 +39,48 @@
 
 
 {#-
-    Lets a night's statement fetch the rows that it looks up by user many at a time: those of one user lie scattered over the
-    years, and an index scan waits for the disk at each of them. Of rows that are in memory it takes twice the processor time,
-    so it is for models that ask for whole histories, and for few of them. For a pre_hook.
+    Reads, by several processes at once, the pages of a table's key on which tonight's rows will find their place. These lie
+    scattered over everybody who was ever there, and a publication, which is one process, would wait for the disk at each
+    of them. It changes nothing, and waits for nobody.
+
+    Args:
+        delta: The relation of tonight's rows.
+        target: The published table.
+        key: The columns of its primary key.
 -#}
-{% macro fetch_ahead() -%}
-    {{ adapter.dispatch('fetch_ahead', 'recall')() }}
-{%- endmacro %}
+{% macro fetch_ahead(delta, target, key) %}
+    {% do adapter.dispatch('fetch_ahead', 'recall')(delta, target, key) %}
+{% endmacro %}
 
 
-{% macro postgres__fetch_ahead() -%}
-    {%- if not is_full_rebuild() -%}
-        set local enable_indexscan = off
-    {%- endif -%}
-{%- endmacro %}
+{% macro postgres__fetch_ahead(delta, target, key) %}
+    {% call statement('fetch_ahead') %}
+        begin;
+
+        set local max_parallel_workers_per_gather = 6;
+
+        set local parallel_setup_cost = 0;
+
+        set local parallel_tuple_cost = 0;
+
+        set local min_parallel_table_scan_size = '64kB';
+
+        set local enable_hashjoin = off;
+
+        set local enable_mergejoin = off;
+
+        select count(*)
+        from {{ delta }} as new_rows
+        inner join {{ target }} as target_rows
+            on
+                {%- for column in key %}
+                new_rows.{{ column }} = target_rows.{{ column }}{{ ' and' if not loop.last }}
+                {%- endfor %};
+
+        commit
+    {% endcall %}
+{% endmacro %}
 
 
-{% macro default__fetch_ahead() -%}
-{%- endmacro %}
+{% macro default__fetch_ahead(delta, target, key) %}
+{% endmacro %}

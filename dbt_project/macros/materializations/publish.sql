@@ -16,6 +16,10 @@
     {% endif %}
     {% set nodes = published_nodes(layer) %}
     {% do refuse_stale_deltas(nodes) %}
+    {#- Rows that are compared with those that stand find their pages read by the models that compared them before. -#}
+    {% for node in nodes if not are_compared(node) and not is_rebuilt(node) %}
+        {% do fetch_ahead(relation_of(delta_of(node)), relation_of(node), primary_key_of_contract(node)) %}
+    {% endfor %}
     {#- dbt leaves the first BEGIN to the driver, and the driver does not send one in an operation. -#}
     {% call statement('begin') %}
         begin
@@ -53,17 +57,15 @@
 {#-
     Puts the delta of a published node in the place of the rows in its scope, within the caller's transaction. A row that
     comes as it stands, to the last bit, is left where it is: most rows of a user who did something are as they were.
-    Days from the first changed one on are other ones as a rule, and are not compared.
 -#}
 {% macro replace_scope(node) %}
     {% set target_relation = relation_of(node) %}
     {% set delta_relation = relation_of(delta_of(node)) %}
     {% set columns = node.columns.keys() | join(', ') %}
-    {% set are_compared = node.config.scope not in ('user_days', 'replaced_days') %}
     {% call statement('delete_scope') %}
         delete from {{ target_relation }} as target_rows
         where {{ scope_condition(node) }}
-        {%- if are_compared %}
+        {%- if are_compared(node) %}
             and not exists (
                 select 1
                 from {{ delta_relation }} as new_rows
@@ -76,7 +78,7 @@
         insert into {{ target_relation }} ({{ columns }})
         select {{ columns }}
         from {{ delta_relation }} as new_rows
-        {%- if are_compared %}
+        {%- if are_compared(node) %}
         where not exists (
                 select 1
                 from {{ target_relation }} as target_rows
@@ -91,6 +93,12 @@
         ~ load_result('insert_delta').response.rows_affected,
         info=true
     ) %}
+{% endmacro %}
+
+
+{#- Whether rows that come are compared with those that stand. Days from the first changed one on are other ones as a rule. -#}
+{% macro are_compared(node) %}
+    {{ return(node.config.scope not in ('user_days', 'replaced_days', 'replaced_user_days')) }}
 {% endmacro %}
 
 

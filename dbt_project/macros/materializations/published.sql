@@ -33,10 +33,12 @@
         delta: The model that holds the new rows. Without it: `int_<name without its prefix>__delta`.
         scope: Which rows the delta replaces; a macro `scope_<scope>` says it in SQL (macros/materializations/scopes.sql):
             users          all rows of the users in int_users__changed
+            reread_users   all rows of the users in int_users__reread; of the others rows only come
             moved_episodes those rows of the changed users that belong to episodes from their last standing key day on
-            moved_bands    those of their bands that end after the first day on which something moves
+            moved_bands    those bands of the episodes in int_episodes__rebanded that do not stand
             profiled_episodes those rows of the users in int_users__profiled whose persona and reasons do not stand
             replaced_days  those days of the changed users that are not before replace_from_date
+            replaced_user_days those rows of these days where the table has no line of its own
             user_days      those rows of these users whose day is not before replace_from_date
             reopened_entries all rows of the campaigns' entries in int_entries__reopened
             reopened_days  all rows of the assignment days in int_entry_days__reopened
@@ -124,7 +126,8 @@
 {#- Whether a rebuild exchanges all rows of a published model: true or false in Jinja. Other tables are small. -#}
 {% macro is_exchanged(node) %}
     {{ return(node.config.scope in (
-        'users', 'replaced_days', 'user_days', 'moved_episodes', 'moved_bands', 'profiled_episodes', 'reopened_entries', 'reopened_days'
+        'users', 'reread_users', 'replaced_days', 'replaced_user_days', 'user_days', 'moved_episodes', 'moved_bands',
+        'profiled_episodes', 'reopened_entries', 'reopened_days'
     )) }}
 {% endmacro %}
 

@@ -15,6 +15,19 @@
 {%- endmacro %}
 
 
+{#- All rows of the users who are read again: of the others no row changes, and some come. -#}
+{% macro scope_reread_users(users, date_column) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        target_rows.user_id in (
+            select reread.user_id
+            from {{ relation_of(node_called('int_users__reread')) }} as reread
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#-
     The episodes of changed users that do not stand: all of who is read again, and of the others those from the last key day
     before tonight's days on.
@@ -29,20 +42,30 @@
 {%- endmacro %}
 
 
-{#- The bands of these episodes, without those of continued ones that end before anything moves. -#}
+{#-
+    The bands of episodes in int_episodes__rebanded that do not end before anything moves. With `in`, and what stands apart:
+    so the few episodes are looked up, where one `exists` with both would be joined with all bands.
+-#}
 {% macro scope_moved_bands(users, date_column) -%}
     {%- if is_full_rebuild() -%}
         true
     {%- else -%}
-        {{ scope_moved_episodes(users, date_column) }}
+        {%- set rebanded_episodes = relation_of(node_called('int_episodes__rebanded')) -%}
+        (target_rows.user_id, target_rows.line_id, target_rows.last_key_date) in (
+            select
+                rebanded.user_id,
+                rebanded.line_id,
+                rebanded.last_key_date
+            from {{ rebanded_episodes }} as rebanded
+        )
         and not exists (
             select 1
-            from {{ relation_of(node_called('int_episodes__continued')) }} as continued
+            from {{ rebanded_episodes }} as rebanded
             where
-                continued.user_id = target_rows.user_id
-                and continued.line_id = target_rows.line_id
-                and continued.last_key_date = target_rows.last_key_date
-                and (continued.moved_from_date is null or continued.moved_from_date >= target_rows.valid_to)
+                rebanded.user_id = target_rows.user_id
+                and rebanded.line_id = target_rows.line_id
+                and rebanded.last_key_date = target_rows.last_key_date
+                and rebanded.stands_until_date >= target_rows.valid_to
         )
     {%- endif -%}
 {%- endmacro %}
@@ -108,6 +131,22 @@
                 replaced.line_id,
                 replaced.activity_date
             from {{ relation_of(node_called('int_user_days__replaced')) }} as replaced
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- The same days where the table has no line of its own: all rows of a user's day of which any activity was known. -#}
+{% macro scope_replaced_user_days(users, date_column) -%}
+    {%- if is_full_rebuild() -%}
+        true
+    {%- else -%}
+        (target_rows.user_id, target_rows.{{ date_column }}) in (
+            select
+                replaced.user_id,
+                replaced.activity_date
+            from {{ relation_of(node_called('int_user_days__replaced')) }} as replaced
+            where replaced.line_id = 'any'
         )
     {%- endif -%}
 {%- endmacro %}

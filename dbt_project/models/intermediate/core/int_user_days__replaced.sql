@@ -11,6 +11,10 @@ select
     user_days.order_count,
     user_days.funnel_step_number
 from {{ ref('int_users__changed') }} as changed_users
+inner join {{ yesterday('int_user_activities') }} as activities
+    on
+        changed_users.user_id = activities.user_id
+        and changed_users.replace_from_date <= activities.last_active_date
 inner join {{ yesterday('fct_user_days') }} as user_days
     on
         changed_users.user_id = user_days.user_id

@@ -23,7 +23,7 @@ final as (
         visit_count,
         action_count,
         funnel_step_number
-    from {{ ref('int_visit_days__summed') }}
+    from {{ ref('int_visit_days__delta') }}
     where line_id <> ''
 
     union all
@@ -36,7 +36,7 @@ final as (
         visit_days.visit_count,
         visit_days.action_count,
         visit_days.funnel_step_number
-    from {{ ref('int_visit_days__summed') }} as visit_days
+    from {{ ref('int_visit_days__delta') }} as visit_days
     inner join first_orders
         on
             visit_days.user_id = first_orders.user_id
@@ -53,7 +53,7 @@ final as (
         -visit_days.unlined_visit_count as visit_count,
         0 as action_count,
         0 as funnel_step_number
-    from {{ ref('int_visit_days__summed') }} as visit_days
+    from {{ ref('int_visit_days__delta') }} as visit_days
     inner join first_orders
         on
             visit_days.user_id = first_orders.user_id

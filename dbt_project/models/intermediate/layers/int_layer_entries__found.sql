@@ -5,25 +5,6 @@
 with
 
 -- Of these episodes all bands are asked: what an earlier one came into a later one comes into no more.
-standing_episodes as (
-
-    select
-        user_id,
-        line_id,
-        last_key_date
-    from {{ ref('int_episodes__standing') }}
-
-    union all
-
-    select
-        user_id,
-        line_id,
-        last_key_date
-    from {{ ref('int_episodes__continued') }}
-    where moved_from_date is null
-
-),
-
 bands as (
 
     select
@@ -50,15 +31,12 @@ bands as (
             bands.{{ column }},
         {%- endfor %}
         -1 as weight
-    from {{ yesterday('int_layer_bands') }} as bands
-    inner join {{ ref('int_users__changed') }} as changed_users
-        on bands.user_id = changed_users.user_id
-    left join standing_episodes
+    from {{ ref('int_episodes__rebanded') }} as rebanded_episodes
+    inner join {{ yesterday('int_layer_bands') }} as bands
         on
-            bands.user_id = standing_episodes.user_id
-            and bands.line_id = standing_episodes.line_id
-            and bands.last_key_date = standing_episodes.last_key_date
-    where standing_episodes.user_id is null
+            rebanded_episodes.user_id = bands.user_id
+            and rebanded_episodes.line_id = bands.line_id
+            and rebanded_episodes.last_key_date = bands.last_key_date
 
 ),
 

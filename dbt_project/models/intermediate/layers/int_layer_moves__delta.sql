@@ -1,6 +1,5 @@
 -- One row per line, day, dimension and code that tonight more or fewer episodes are in than the day before.
--- depends_on: {{ ref('int_users__changed') }}, {{ ref('int_episodes__standing') }}
--- depends_on: {{ ref('int_episodes__continued') }}
+-- depends_on: {{ ref('int_episodes__rebanded') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 {{ span_moves(

@@ -1,4 +1,5 @@
 -- One row per line that has a visit up to D, of whomever: its first one.
+-- depends_on: {{ ref('int_users__reread') }}
 {{ config(post_hook='{{ analyze(this) }}') }}
 
 with

@@ -1,5 +1,5 @@
 -- One row per user and line in which the user ever visited.
-{{ config(materialized='published', scope='users', contract={'enforced': true}) }}
+{{ config(materialized='published', scope='reread_users', contract={'enforced': true}) }}
 
 select
     user_id,

@@ -1,17 +1,7 @@
 -- One row per open episode of a changed user that is profiled and visit channel up to the lapse, the one of most visits
 -- first.
--- depends_on: {{ source('definitions', 'funnel_steps') }}, {{ ref('int_visit_objects__lined') }},
--- {{ ref('int_visit_days__summed') }}, {{ ref('stg_landing__visits') }}
-{{ config(pre_hook='{{ fetch_ahead() }}', post_hook='{{ analyze(this) }}') }}
-
--- A rebuild has the days of all visits; a night has those of tonight, and looks up whose channel it asks for.
-{%- set wanted_sources %}
-        (
-            select lapsed_sources.source_user_id
-            from {{ ref('int_lapsed_users__changed') }} as lapsed_sources
-            where lapsed_sources.user_id in (select last_lapses.user_id from last_lapses)
-        )
-{%- endset %}
+-- depends_on: {{ ref('int_visit_days__delta') }}, {{ ref('int_user_days__replaced') }}
+{{ config(post_hook='{{ analyze(this) }}') }}
 
 with
 
@@ -29,51 +19,32 @@ episodes as (
 
 ),
 
--- Nothing after a user's last lapse is decided on.
-last_lapses as (
+lapsed_users as (
 
-    select
-        user_id,
-        max(lapsed_date) as lapsed_date
+    select user_id
     from episodes
     group by user_id
-
-),
-
-visit_days as (
-
-    {% if is_full_rebuild() -%}
-        select
-            user_id,
-            visited_date,
-            line_id,
-            channel,
-            channel_visit_count,
-            channel_unlined_visit_count
-        from {{ ref('int_visit_days__summed') }}
-    {%- else -%}
-        {{ visit_days(rows_of_users(ref('stg_landing__visits'), wanted_sources)) }}
-    {%- endif %}
 
 ),
 
 channel_days as (
 
     select
-        visit_days.user_id,
-        visit_days.visited_date,
-        visit_days.line_id,
-        visit_days.channel,
-        visit_days.channel_visit_count as visit_count,
-        visit_days.channel_unlined_visit_count as unlined_visit_count
-    from visit_days
-    inner join last_lapses
-        on
-            visit_days.user_id = last_lapses.user_id
-            and visit_days.visited_date <= last_lapses.lapsed_date
+        user_id,
+        visited_date,
+        line_id,
+        channel,
+        channel_visit_count as visit_count,
+        channel_unlined_visit_count as unlined_visit_count
+    from
+        {{ tonight_of_users(
+            'int_visit_days',
+            ['user_id', 'visited_date', 'line_id', 'channel', 'channel_visit_count', 'channel_unlined_visit_count'],
+            'lapsed_users'
+        ) }} as visit_days
     where
-        visit_days.channel is not null
-        and visit_days.line_id <> 'any'
+        channel <> ''
+        and line_id <> 'any'
 
 ),
 
