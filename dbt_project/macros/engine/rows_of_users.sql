@@ -6,33 +6,19 @@
         view: The staging view, by `ref`; it has source_user_id.
         users: A relation with one row per source_user_id.
         since: A date of that relation, where only the rows from it on are wanted. There are few of them, so that also
-            a full rebuild looks them up, unless most users are asked for.
+            a full rebuild looks them up.
         until: With since: another date of that relation, before which the rows are wanted.
-        are_most_users: With since: whether a rebuild asks for most users. It then reads all rows once, in their order on
-            the disk, instead of a few of each user.
         date: The view's business date, to be compared with it.
         instant: The instant that it comes from, by which the index finds it.
 -#}
-{% macro rows_of_users(view, users, since=none, date=none, instant=none, until=none, are_most_users=false) -%}
-    {{ adapter.dispatch('rows_of_users', 'recall')(view, users, since, date, instant, until, are_most_users) }}
+{% macro rows_of_users(view, users, since=none, date=none, instant=none, until=none) -%}
+    {{ adapter.dispatch('rows_of_users', 'recall')(view, users, since, date, instant, until) }}
 {%- endmacro %}
 
 
-{% macro postgres__rows_of_users(view, users, since, date, instant, until, are_most_users) -%}
+{% macro postgres__rows_of_users(view, users, since, date, instant, until) -%}
     {%- if is_full_rebuild() and not since -%}
         {{ view }}
-    {%- elif is_full_rebuild() and are_most_users -%}
-        (
-            select view_rows.*
-            from {{ view }} as view_rows
-            inner join {{ users }} as wanted
-                on
-                    view_rows.source_user_id = wanted.source_user_id
-                    and view_rows.{{ date }} >= wanted.{{ since }}
-                    {%- if until %}
-                    and view_rows.{{ date }} < wanted.{{ until }}
-                    {%- endif %}
-        )
     {%- else -%}
         (
             select found.*

@@ -23,7 +23,7 @@
 {%- endmacro %}
 
 
-{% macro spark__rows_of_users(view, users, since, date, instant, until, are_most_users) -%}
+{% macro spark__rows_of_users(view, users, since, date, instant, until) -%}
     {%- if not since -%}
         {{ spark__rows_of_wanted(view, users, 'source_user_id') }}
     {%- else -%}

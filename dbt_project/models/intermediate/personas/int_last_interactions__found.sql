@@ -24,7 +24,7 @@ orders as (
     from
         {{ rows_of_users(
             ref('stg_landing__orders'), 'last_sources',
-            since='last_interaction_date', date='ordered_date', instant='ordered_at', are_most_users=true
+            since='last_interaction_date', date='ordered_date', instant='ordered_at'
         ) }} as orders
     where orders.is_valid
 
@@ -42,7 +42,7 @@ visits as (
     from
         {{ rows_of_users(
             ref('stg_landing__visits'), 'last_sources',
-            since='last_interaction_date', date='visited_date', instant='visited_at', are_most_users=true
+            since='last_interaction_date', date='visited_date', instant='visited_at'
         ) }} as visits
 
 ),
