@@ -31,6 +31,16 @@ models:
       - {{name: user_id, data_type: text, description: Who., constraints: [{{type: not_null}}]}}
       - {{name: thing_count, data_type: {type}, description: Things., constraints: [{{type: not_null}}]}}
 """
+DAYS_CONTRACT = """
+version: 2
+models:
+  - name: fct_days
+    description: One row per user and day.
+    constraints: [{type: primary_key, columns: [user_id, activity_date]}]
+    columns:
+      - {name: user_id, data_type: text, description: Who., constraints: [{type: not_null}]}
+      - {name: activity_date, data_type: date, description: When., constraints: [{type: not_null}]}
+"""
 NEW_COLUMN = "      - {name: colour, data_type: text, description: Colour., constraints: [{type: not_null}]}\n"
 
 
@@ -138,6 +148,30 @@ def test_publish_that_fails_at_one_table_changes_none(project: Project) -> None:
     assert project.rows("select thing_count from marts.fct_things") == [(1,)]
     assert project.rows("select as_of_date from control.published") == [(date(2024, 5, 1),)]
     assert project.rows("select state from control.builds order by build_id") == [("complete",), ("running",)]
+
+
+def test_publish_that_fails_after_it_read_ahead_changes_none(project: Project) -> None:
+    # Days are not compared with those that stand, so their key is read ahead, in a transaction of its own.
+    query = "select cast(activity_date as text) from marts.fct_days"
+    day = "select 'ann' as user_id, cast('2024-01-0{}' as date) as activity_date"
+    project.write("intermediate/int_days__delta.sql", day.format(1))
+    model = "{{ config(scope='user_days') }} select user_id, activity_date from {{ ref('int_days__delta') }}"
+    project.write("marts/fct_days.sql", model)
+    project.write("marts/fct_days.yml", DAYS_CONTRACT)
+    project.build()
+    project.publish()
+    assert project.rows(query) == [("2024-01-01",)]
+    project.write("intermediate/int_days__delta.sql", day.format(2))
+    twice = "select 'ann' as user_id, 7 as thing_count union all select 'ann' as user_id, 8 as thing_count"
+    project.write("intermediate/int_things__delta.sql", twice)
+    project.build()
+    with pytest.raises(RecallError, match=r"fct_things__rows_\d+_pkey"):
+        project.publish()
+    assert project.rows(query) == [("2024-01-01",)]
+    project.write("intermediate/int_things__delta.sql", "select 'ann' as user_id, 7 as thing_count")
+    project.build()
+    project.publish()
+    assert project.rows(query) == [("2024-01-02",)]
 
 
 def test_delta_night_replaces_the_rows_of_changed_users_only(project: Project) -> None:
