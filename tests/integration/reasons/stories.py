@@ -101,9 +101,14 @@ def first_delivery() -> Files:
     files.order("cid-2", "2026-04-10")
     files.feedback("cid-late", "2026-04-12", "complaint", "delivery", answered="2026-04-17")
 
-    # dot never paid the full price, and her tea went from 10.00 to 11.50 after her last order.
+    # dot never paid the full price, and her tea went from 10.00 to 11.50 after her last order. What else she
+    # bought every time, for more, is in no catalogue: nobody prefers what is not known.
     for number, day in enumerate(["2026-03-20", "2026-03-28", "2026-04-10"], 1):
         files.order(f"dot-{number}", day, product="green tea", discount="2.50")
+        files.add(
+            "order_items",
+            order_id=f"dot-{number}", line_number=2, product_id="not listed", quantity=1, net_amount="30",
+        )  # fmt: skip
 
     # eve drinks tea. She looked in on eight days in March and on two in April; no tea was new since September.
     files.order("eve-1", "2026-03-02", product="green tea")

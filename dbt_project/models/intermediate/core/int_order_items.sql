@@ -1,4 +1,4 @@
--- One row per valid order and product in it (empty: none that is named), kept by user: what a night asks of all orders
+-- One row per valid order and product in it (empty: none that is known), kept by user: what a night asks of all orders
 -- of somebody who lapsed.
 {{ config(
     materialized='published', scope='replaced_user_days', date_column='ordered_date', contract={'enforced': true}

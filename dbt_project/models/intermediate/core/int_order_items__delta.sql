@@ -1,5 +1,5 @@
 -- One row per valid order of a changed user, from the first changed day on, and product in it (empty: none that is
--- named). An order without items has one row in line all.
+-- known). An order without items has one row in line all.
 {{ config(pre_hook='{{ group_by_sorting() }}', post_hook='{{ analyze(this) }}') }}
 
 with
@@ -44,7 +44,7 @@ final as (
     select
         orders.user_id,
         orders.order_id,
-        coalesce(items.product_id, '') as product_id,
+        coalesce(products.product_id, '') as product_id,
         coalesce(products.line_id, 'all') as line_id,
         products.category,
         orders.ordered_date,
@@ -58,7 +58,7 @@ final as (
     group by
         orders.user_id,
         orders.order_id,
-        coalesce(items.product_id, ''),
+        coalesce(products.product_id, ''),
         coalesce(products.line_id, 'all'),
         products.category,
         orders.ordered_date,
